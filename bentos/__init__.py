@@ -1,0 +1,1 @@
+"""Models: packages, versions, slots, the shared host, the router and the zoo."""

@@ -1,0 +1,1 @@
+"""One saver and loader a framework."""

@@ -1,0 +1,1 @@
+"""Pretrained models that deploy by name."""

@@ -1,0 +1,1 @@
+"""The outside world: the store, files, access, outgoing HTTP and the Prefect API."""

@@ -1,0 +1,261 @@
+"""The store's tables: one class a noun of the design. Changes here need a migration (see migrations/)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time with its zone: SQLite forgets it, so that it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store as UTC."""
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Read as UTC."""
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+def now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A random identifier of 32 hexadecimal digits."""
+    return uuid4().hex
+
+
+def _time(**options: Any) -> Any:
+    return Field(sa_type=UtcDateTime, **options)
+
+
+class User(SQLModel, table=True):
+    """Somebody who may sign in."""
+
+    __tablename__ = "user_account"  # `user` is a reserved word of PostgreSQL
+    id: str = Field(default_factory=new_id, primary_key=True)
+    name: str = Field(unique=True, index=True)
+    role: str = "viewer"
+    disabled: bool = False
+    created_at: datetime = _time(default_factory=now)
+
+
+class LoginSession(SQLModel, table=True):
+    """A signed-in browser. Only the hash of the cookie is stored."""
+
+    __tablename__ = "login_session"
+    token_hash: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="user_account.id", ondelete="CASCADE", index=True)
+    created_at: datetime = _time(default_factory=now)
+    expires_at: datetime = _time()
+
+
+class LoginLink(SQLModel, table=True):
+    """A link that signs its user in once. Only the hash of the token is stored."""
+
+    __tablename__ = "login_link"
+    token_hash: str = Field(primary_key=True)
+    user_id: str = Field(foreign_key="user_account.id", ondelete="CASCADE")
+    expires_at: datetime = _time()
+    used_at: datetime | None = _time(default=None)
+
+
+class ApiKey(SQLModel, table=True):
+    """A key for programs. Only its hash is stored."""
+
+    __tablename__ = "api_key"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    name: str = Field(unique=True)
+    key_hash: str = Field(unique=True, index=True)
+    role: str = "operator"
+    created_by: str | None = None
+    created_at: datetime = _time(default_factory=now)
+    expires_at: datetime | None = _time(default=None)
+    revoked_at: datetime | None = _time(default=None)
+
+
+class Model(SQLModel, table=True):
+    """A named model; `live_version` says which of its versions answers."""
+
+    __tablename__ = "model"
+    name: str = Field(primary_key=True)
+    description: str = ""
+    labels: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    live_version: str | None = None
+    # Counts pointer swaps, so that several HTTP processes can acknowledge one.
+    generation: int = 0
+    created_at: datetime = _time(default_factory=now)
+    updated_at: datetime = _time(default_factory=now)
+
+
+class ModelVersion(SQLModel, table=True):
+    """One immutable package of a model, in the BentoML store under `bento_tag`."""
+
+    __tablename__ = "model_version"
+    __table_args__ = (UniqueConstraint("model_name", "version"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    model_name: str = Field(foreign_key="model.name", ondelete="CASCADE", index=True)
+    version: str
+    bento_tag: str
+    # packaged, starting, probed, live, draining, warm, stopped or failed
+    status: str = "packaged"
+    # in-process or shared-host, and why
+    tier: str = ""
+    tier_reason: str = ""
+    manifest: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    content_hash: str = ""
+    size_bytes: int = Field(default=0, sa_type=BigInteger)
+    error: str | None = None
+    created_by: str | None = None
+    created_at: datetime = _time(default_factory=now)
+
+
+class Project(SQLModel, table=True):
+    """One pushed source tree, by content hash; its files lie below `projects/`."""
+
+    __tablename__ = "project"
+    content_hash: str = Field(primary_key=True)
+    name: str = Field(index=True)
+    created_by: str | None = None
+    created_at: datetime = _time(default_factory=now)
+
+
+class Worklet(SQLModel, table=True):
+    """A named worklet; `live_version` numbers the version that answers."""
+
+    __tablename__ = "worklet"
+    name: str = Field(primary_key=True)
+    project: str = Field(default="", index=True)
+    description: str = ""
+    live_version: int | None = None
+    generation: int = 0
+    created_at: datetime = _time(default_factory=now)
+    updated_at: datetime = _time(default_factory=now)
+
+
+class WorkletVersion(SQLModel, table=True):
+    """One immutable version of a worklet: its source tree and its graph."""
+
+    __tablename__ = "worklet_version"
+    __table_args__ = (UniqueConstraint("worklet_name", "number"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    worklet_name: str = Field(foreign_key="worklet.name", ondelete="CASCADE", index=True)
+    number: int
+    project_hash: str = Field(foreign_key="project.content_hash")
+    graph: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    created_by: str | None = None
+    created_at: datetime = _time(default_factory=now)
+
+
+class Run(SQLModel, table=True):
+    """One run of a worklet. Times are microseconds since 1970; `input` and `output` are JSON as sent."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        Index("run_by_worklet", "worklet", "started_us"),
+        Index("run_by_principal", "principal", "worklet", "started_us"),
+        Index("run_to_record", "recorded_us", "started_us"),
+    )
+    id: str = Field(primary_key=True)
+    worklet: str
+    version: int = 0
+    trigger: str = "api"
+    principal: str | None = None
+    # completed, failed, timed-out or cancelled
+    state: str
+    started_us: int = Field(sa_type=BigInteger, index=True)
+    duration_us: int = Field(sa_type=BigInteger)
+    input: bytes | None = Field(default=None, sa_type=LargeBinary)
+    output: bytes | None = Field(default=None, sa_type=LargeBinary)
+    error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    # [[node, kind, state, start offset µs, duration µs, error or null], ...]
+    nodes: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    # When Prefect had it; null while it waits in the outbox.
+    recorded_us: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class JournalPosition(SQLModel, table=True):
+    """How far a journal file has been taken into the run table; written in the rows' own transaction."""
+
+    __tablename__ = "journal_position"
+    journal: str = Field(primary_key=True)
+    offset: int = Field(default=0, sa_type=BigInteger)
+
+
+class TableRow(SQLModel, table=True):
+    """A row that a `save` node wrote into the named table. A run writes each of its rows once."""
+
+    __tablename__ = "table_row"
+    __table_args__ = (
+        UniqueConstraint("run_id", "node", "position"),
+        Index("table_row_by_owner", "table_name", "owner", "created_at"),
+    )
+    id: str = Field(default_factory=new_id, primary_key=True)
+    table_name: str = Field(index=True)
+    run_id: str
+    node: str
+    position: int = 0
+    owner: str | None = None
+    data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    created_at: datetime = _time(default_factory=now)
+
+
+class StoredFile(SQLModel, table=True):
+    """A file in the file store; the id is unguessable, the content lies under its hash."""
+
+    __tablename__ = "stored_file"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    owner: str | None = Field(default=None, index=True)
+    name: str = ""
+    content_type: str = "application/octet-stream"
+    size: int = Field(default=0, sa_type=BigInteger)
+    sha256: str = Field(index=True)
+    created_at: datetime = _time(default_factory=now)
+
+
+class View(SQLModel, table=True):
+    """A named view; `published` numbers the version that people see."""
+
+    __tablename__ = "view"
+    slug: str = Field(primary_key=True)
+    title: str = ""
+    published: int | None = None
+    created_at: datetime = _time(default_factory=now)
+    updated_at: datetime = _time(default_factory=now)
+
+
+class ViewVersion(SQLModel, table=True):
+    """One version of a view's document."""
+
+    __tablename__ = "view_version"
+    __table_args__ = (UniqueConstraint("view_slug", "number"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    view_slug: str = Field(foreign_key="view.slug", ondelete="CASCADE", index=True)
+    number: int
+    document: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    created_by: str | None = None
+    created_at: datetime = _time(default_factory=now)
+
+
+class ViewState(SQLModel, table=True):
+    """A persistent value of a view: of one user (`owner` is set) or of the view (`owner` is empty)."""
+
+    __tablename__ = "view_state"
+    view_slug: str = Field(primary_key=True)
+    owner: str = Field(default="", primary_key=True)
+    key: str = Field(primary_key=True)
+    value: Any = Field(default=None, sa_column=Column(JSON))
+    updated_at: datetime = _time(default_factory=now)

@@ -1,0 +1,144 @@
+"""What the HTTP routes of every room share: problem documents, JSON answers, and who is calling.
+
+Errors have one shape, `application/problem+json` (RFC 9457).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from .access import Access, Principal, Role, require
+from .errors import BadInput, NotAllowed, NotSignedIn, TooLarge, WorkletsError
+
+SESSION_COOKIE = "worklets_session"
+# Set by this instance's own processes, with the internal key: the user they act for.
+ON_BEHALF_HEADER = "x-worklets-user"
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def problem(error: WorkletsError, instance: str | None = None) -> dict[str, Any]:
+    """The problem document of an error."""
+    document: dict[str, Any] = {
+        "type": f"urn:worklets:problem:{error.slug}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "errors": [fault.as_dict() for fault in error.faults],
+    }
+    if instance is not None:
+        document["instance"] = instance
+    return document
+
+
+def problem_response(error: WorkletsError, headers: dict[str, str] | None = None) -> Response:
+    """The answer for an error."""
+    headers = dict(headers or {})
+    if isinstance(error, NotSignedIn):
+        headers["www-authenticate"] = "Bearer"
+    return Response(
+        orjson.dumps(problem(error), default=str),
+        status_code=error.status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer by orjson; dates, numpy arrays and pydantic models are understood."""
+    body = orjson.dumps(value, default=_jsonable, option=orjson.OPT_SERIALIZE_NUMPY)
+    return Response(body, status_code=status, headers=headers, media_type="application/json")
+
+
+def _jsonable(value: Any) -> Any:
+    dump = getattr(value, "model_dump", None)
+    if dump is not None:
+        return dump(mode="json")
+    raise TypeError(f"a {type(value).__name__} is not JSON")
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The request's body. Raises TooLarge as soon as more than `limit` bytes are announced or arrive."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise TooLarge(f"The body has {announced} bytes and may have {limit}.")
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise TooLarge(f"The body has more than the {limit} bytes allowed.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+async def read_json(request: Request, limit: int = 1_000_000) -> Any:
+    """The request's JSON body. Raises TooLarge, BadInput."""
+    body = await read_body(request, limit)
+    try:
+        return orjson.loads(body) if body else None
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"The body is not valid JSON: {error}.") from None
+
+
+class Guard:
+    """Says who calls, and refuses whom a route does not admit.
+
+    A caller is known by `Authorization: Bearer KEY`, by the session cookie, or by the instance's internal key
+    together with the user it acts for. A cookie alone may change nothing from another site's page.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+
+    async def __call__(self, request: HTTPConnection, role: Role, doing: str = "do this") -> Principal:
+        """The caller. Raises NotSignedIn, NotAllowed."""
+        principal = await self.principal(request)
+        if principal.role < role:
+            require(principal, role, doing)
+        return principal
+
+    async def principal(self, request: HTTPConnection) -> Principal:
+        """Whoever calls. Raises NotSignedIn, NotAllowed (a cookie from another site's page)."""
+        header = request.headers.get("authorization", "")
+        if header[:7].lower() == "bearer ":
+            return await self._by_bearer(header[7:].strip(), request)
+        token = request.cookies.get(SESSION_COOKIE)
+        if token:
+            if request.scope.get("method", "GET") not in _SAFE_METHODS:
+                _check_same_origin(request)
+            found = self.access.cached("s:" + token)
+            return found if found is not None else await asyncio.to_thread(self.access.by_session, token)
+        raise NotSignedIn("Sign in, or send a key as `Authorization: Bearer KEY`.")
+
+    async def _by_bearer(self, key: str, request: HTTPConnection) -> Principal:
+        found = self.access.cached("k:" + key)
+        if found is not None:
+            return found
+        if self.access.is_internal(key):
+            user = request.headers.get(ON_BEHALF_HEADER)
+            if user:
+                return await asyncio.to_thread(self.access.by_user, user)
+            return Principal("internal", "internal", Role.admin)
+        return await asyncio.to_thread(self.access.by_key, key)
+
+
+def _check_same_origin(request: HTTPConnection) -> None:
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        if site in ("same-origin", "none"):
+            return
+    else:
+        origin = request.headers.get("origin")
+        if origin is None or urlsplit(origin).netloc == request.headers.get("host"):
+            return
+    raise NotAllowed("A page of another site may not do this with your session.")
+
+
+Handler = Callable[[Request], Awaitable[Response]]

@@ -1,0 +1,1 @@
+"""Worklets: nodes, graph, engine, projects and the run record."""

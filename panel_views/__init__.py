@@ -1,0 +1,1 @@
+"""Views: the view document, its runtime, the Panel adapter and the console."""

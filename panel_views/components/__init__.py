@@ -1,0 +1,1 @@
+"""The Panel adapter: one class a component."""
