@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import event, make_url, text
+from sqlalchemy import Connection, event, make_url, text
 from sqlmodel import Session, create_engine
 
 from .errors import SetupError
+from .tables import METADATA
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SQLITE_BUSY_TIMEOUT_MS = 10_000
+# PostgreSQL's advisory lock that a migrating process holds; any fixed number that is ours.
+_MIGRATION_LOCK = 87001
+_READ_ONLY = "worklets_read_only"
 
 
 class Store:
@@ -34,7 +40,8 @@ class Store:
         self.engine = create_engine(self.url, **_engine_options(self.url))
         if self.is_sqlite:
             event.listen(self.engine, "connect", _set_sqlite_pragmas)
-            event.listen(self.engine, "begin", _begin_immediate)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._reading = self.engine.execution_options(**{_READ_ONLY: True, "postgresql_readonly": True})
 
     @property
     def is_sqlite(self) -> bool:
@@ -47,15 +54,30 @@ class Store:
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             yield session
 
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A read-only transaction, which waits for no writer and keeps none waiting. A write raises."""
+        with Session(self._reading, expire_on_commit=False) as session, session.begin():
+            yield session
+
     def migrate(self) -> None:
-        """Bring the schema to the newest version. Safe when several processes start at once."""
+        """Bring the schema to the newest version, in one transaction. Safe when several processes start at once."""
+        config = migration_config(self.url)
         with self.engine.connect() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_lock(87001)"))
-            config = migration_config(self.url)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            connection.commit()
+            if self.is_sqlite:
+                # A migration copies a table to alter it; dropping the old one must delete no row that refers to it.
+                _sqlite_foreign_keys(connection, on=False)
+            try:
+                with connection.begin():  # SQLite: takes the write lock, and so the turn
+                    if not self.is_sqlite:
+                        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+                    config.attributes["connection"] = connection
+                    command.upgrade(config, "head")
+                    if self.is_sqlite:
+                        _check_foreign_keys(connection)
+            finally:
+                if self.is_sqlite:
+                    _sqlite_foreign_keys(connection, on=True)
 
     def check(self) -> None:
         """Ask the database for a sign of life; raises what the driver raises."""
@@ -72,6 +94,7 @@ def migration_config(url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    config.attributes["target_metadata"] = METADATA
     return config
 
 
@@ -88,22 +111,61 @@ def _driver_url(url: str) -> str:
 
 
 def _engine_options(url: str) -> dict[str, Any]:
+    options: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": orjson.loads}
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": SQLITE_BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}}
-    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}
+        connect = {"timeout": SQLITE_BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+        return {**options, "connect_args": connect}
+    return {**options, "pool_pre_ping": True, "pool_size": 5, "max_overflow": 10}
+
+
+def _to_json(value: Any) -> str:
+    # NaN becomes null, which both databases take; numpy's numbers are understood.
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _set_sqlite_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
     # The driver's own BEGIN is deferred and comes late; ours (below) takes the write lock where it is needed.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT_MS}")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_TIMEOUT_MS}")
     cursor.close()
 
 
-def _begin_immediate(connection: Any) -> None:
-    # A deferred transaction that turns into a writer fails with "database is locked" without waiting.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    # The change to WAL fails at once, without the busy timeout, while another process is making it.
+    deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.get_execution_options().get(_READ_ONLY):
+        connection.exec_driver_sql("PRAGMA query_only=ON")
+        connection.exec_driver_sql("BEGIN")
+    else:
+        connection.exec_driver_sql("PRAGMA query_only=OFF")
+        # A deferred transaction that turns into a writer fails with "database is locked" without waiting.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _sqlite_foreign_keys(connection: Connection, *, on: bool) -> None:
+    # On the driver's connection: SQLite ignores this inside a transaction, which SQLAlchemy would begin.
+    driver = connection.connection.driver_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError(f"expected a connection of sqlite3 and got {type(driver).__name__}")
+    driver.execute(f"PRAGMA foreign_keys={'ON' if on else 'OFF'}")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+    if broken:
+        raise SetupError(f"The migration would leave rows that refer to nothing ({broken[:5]}); nothing was changed.")

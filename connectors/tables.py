@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, LargeBinary, MetaData, UniqueConstraint
+from sqlalchemy.orm import registry
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
@@ -18,8 +19,12 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Store as UTC."""
-        return value.astimezone(UTC) if value is not None else None
+        """Store as UTC. Raises ValueError for a time without its zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone; use connectors.tables.now() or datetime.now(UTC).")
+        return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Read as UTC."""
@@ -42,7 +47,24 @@ def _time(**options: Any) -> Any:
     return Field(sa_type=UtcDateTime, **options)
 
 
-class User(SQLModel, table=True):
+# Apart from `SQLModel.metadata`: a user's own SQLModel classes may be called Run or Model in the same process.
+METADATA = MetaData(
+    naming_convention={  # SQLite changes a constraint by its name only
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class StoreTable(SQLModel, registry=registry(metadata=METADATA)):
+    """Base of the store's tables."""
+
+    metadata = METADATA
+
+
+class User(StoreTable, table=True):
     """Somebody who may sign in."""
 
     __tablename__ = "user_account"  # `user` is a reserved word of PostgreSQL
@@ -53,7 +75,7 @@ class User(SQLModel, table=True):
     created_at: datetime = _time(default_factory=now)
 
 
-class LoginSession(SQLModel, table=True):
+class LoginSession(StoreTable, table=True):
     """A signed-in browser. Only the hash of the cookie is stored."""
 
     __tablename__ = "login_session"
@@ -63,7 +85,7 @@ class LoginSession(SQLModel, table=True):
     expires_at: datetime = _time()
 
 
-class LoginLink(SQLModel, table=True):
+class LoginLink(StoreTable, table=True):
     """A link that signs its user in once. Only the hash of the token is stored."""
 
     __tablename__ = "login_link"
@@ -73,7 +95,7 @@ class LoginLink(SQLModel, table=True):
     used_at: datetime | None = _time(default=None)
 
 
-class ApiKey(SQLModel, table=True):
+class ApiKey(StoreTable, table=True):
     """A key for programs. Only its hash is stored."""
 
     __tablename__ = "api_key"
@@ -87,7 +109,7 @@ class ApiKey(SQLModel, table=True):
     revoked_at: datetime | None = _time(default=None)
 
 
-class Model(SQLModel, table=True):
+class Model(StoreTable, table=True):
     """A named model; `live_version` says which of its versions answers."""
 
     __tablename__ = "model"
@@ -101,7 +123,7 @@ class Model(SQLModel, table=True):
     updated_at: datetime = _time(default_factory=now)
 
 
-class ModelVersion(SQLModel, table=True):
+class ModelVersion(StoreTable, table=True):
     """One immutable package of a model, in the BentoML store under `bento_tag`."""
 
     __tablename__ = "model_version"
@@ -123,7 +145,7 @@ class ModelVersion(SQLModel, table=True):
     created_at: datetime = _time(default_factory=now)
 
 
-class Project(SQLModel, table=True):
+class Project(StoreTable, table=True):
     """One pushed source tree, by content hash; its files lie below `projects/`."""
 
     __tablename__ = "project"
@@ -133,7 +155,7 @@ class Project(SQLModel, table=True):
     created_at: datetime = _time(default_factory=now)
 
 
-class Worklet(SQLModel, table=True):
+class Worklet(StoreTable, table=True):
     """A named worklet; `live_version` numbers the version that answers."""
 
     __tablename__ = "worklet"
@@ -146,7 +168,7 @@ class Worklet(SQLModel, table=True):
     updated_at: datetime = _time(default_factory=now)
 
 
-class WorkletVersion(SQLModel, table=True):
+class WorkletVersion(StoreTable, table=True):
     """One immutable version of a worklet: its source tree and its graph."""
 
     __tablename__ = "worklet_version"
@@ -160,7 +182,7 @@ class WorkletVersion(SQLModel, table=True):
     created_at: datetime = _time(default_factory=now)
 
 
-class Run(SQLModel, table=True):
+class Run(StoreTable, table=True):
     """One run of a worklet. Times are microseconds since 1970; `input` and `output` are JSON as sent."""
 
     __tablename__ = "run"
@@ -180,14 +202,14 @@ class Run(SQLModel, table=True):
     duration_us: int = Field(sa_type=BigInteger)
     input: bytes | None = Field(default=None, sa_type=LargeBinary)
     output: bytes | None = Field(default=None, sa_type=LargeBinary)
-    error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     # [[node, kind, state, start offset µs, duration µs, error or null], ...]
     nodes: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     # When Prefect had it; null while it waits in the outbox.
     recorded_us: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class JournalPosition(SQLModel, table=True):
+class JournalPosition(StoreTable, table=True):
     """How far a journal file has been taken into the run table; written in the rows' own transaction."""
 
     __tablename__ = "journal_position"
@@ -195,7 +217,7 @@ class JournalPosition(SQLModel, table=True):
     offset: int = Field(default=0, sa_type=BigInteger)
 
 
-class TableRow(SQLModel, table=True):
+class TableRow(StoreTable, table=True):
     """A row that a `save` node wrote into the named table. A run writes each of its rows once."""
 
     __tablename__ = "table_row"
@@ -213,7 +235,7 @@ class TableRow(SQLModel, table=True):
     created_at: datetime = _time(default_factory=now)
 
 
-class StoredFile(SQLModel, table=True):
+class StoredFile(StoreTable, table=True):
     """A file in the file store; the id is unguessable, the content lies under its hash."""
 
     __tablename__ = "stored_file"
@@ -226,7 +248,7 @@ class StoredFile(SQLModel, table=True):
     created_at: datetime = _time(default_factory=now)
 
 
-class View(SQLModel, table=True):
+class View(StoreTable, table=True):
     """A named view; `published` numbers the version that people see."""
 
     __tablename__ = "view"
@@ -237,7 +259,7 @@ class View(SQLModel, table=True):
     updated_at: datetime = _time(default_factory=now)
 
 
-class ViewVersion(SQLModel, table=True):
+class ViewVersion(StoreTable, table=True):
     """One version of a view's document."""
 
     __tablename__ = "view_version"
@@ -250,12 +272,12 @@ class ViewVersion(SQLModel, table=True):
     created_at: datetime = _time(default_factory=now)
 
 
-class ViewState(SQLModel, table=True):
+class ViewState(StoreTable, table=True):
     """A persistent value of a view: of one user (`owner` is set) or of the view (`owner` is empty)."""
 
     __tablename__ = "view_state"
     view_slug: str = Field(primary_key=True)
     owner: str = Field(default="", primary_key=True)
     key: str = Field(primary_key=True)
-    value: Any = Field(default=None, sa_column=Column(JSON))
+    value: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     updated_at: datetime = _time(default_factory=now)
