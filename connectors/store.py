@@ -13,6 +13,7 @@ import orjson
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session, create_engine
 
 from .errors import SetupError
@@ -23,6 +24,7 @@ SQLITE_BUSY_TIMEOUT_MS = 10_000
 # PostgreSQL's advisory lock that a migrating process holds; any fixed number that is ours.
 _MIGRATION_LOCK = 87001
 _READ_ONLY = "worklets_read_only"
+_URL_HELP = "use sqlite:///path or postgresql://user@host/name."
 
 
 class Store:
@@ -99,14 +101,16 @@ def migration_config(url: str) -> Config:
 
 
 def _driver_url(url: str) -> str:
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError:  # the text is not repeated: it may hold a password
+        raise SetupError(f"WORKLETS_DATABASE_URL is no database's URL; {_URL_HELP}") from None
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
-        raise SetupError(
-            f"WORKLETS_DATABASE_URL names a {parsed.get_backend_name()} database; "
-            "use sqlite:///path or postgresql://user@host/name."
-        )
+        raise SetupError(f"WORKLETS_DATABASE_URL names a {parsed.get_backend_name()} database; {_URL_HELP}")
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise SetupError(f"WORKLETS_DATABASE_URL names SQLite in memory, which processes cannot share; {_URL_HELP}")
     return parsed.render_as_string(hide_password=False)
 
 
