@@ -1,0 +1,1 @@
+"""Measures a recorded worklet against the same work in FastAPI, Starlette, BentoML and Prefect."""

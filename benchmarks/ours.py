@@ -1,0 +1,88 @@
+"""The subject that it is all about: `worklets up`, whole, with a pushed worklet and a deployed model."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from .processes import free_port
+from .subject import MODEL_NAME, PROJECT
+from .subjects import BIN, Server, Stage
+
+WORKLET = "classify"
+
+
+def data_directory(stage: Stage) -> Path:
+    """Where the measured instance keeps everything."""
+    return stage.folder / "data"
+
+
+def start(stage: Stage) -> Server:
+    """Start everything that `worklets up` starts, with a Prefect server and a recorder of its own."""
+    port = free_port()
+    command = [str(BIN / "worklets"), "up", "--data", str(data_directory(stage)), "--port", str(port)]
+    tree = stage.start("worklets", command)
+    path = f"/api/worklets/{WORKLET}/invoke"
+    return Server("worklet", "prefect-worklets", tree, port, path, pin_listener_only=True)
+
+
+def prepare(server: Server, stage: Stage, model: Any) -> None:
+    """Wait until it is ready, deploy the model, push the worklet, and take the key that the server wrote."""
+    profile = data_directory(stage) / "profile.json"
+    server.tree.wait_until(lambda: profile.exists() and _ready(server))
+    server.headers["authorization"] = f"Bearer {json.loads(profile.read_text())['key']}"
+    import prefect_worklets as pw
+
+    client = pw.Client.from_profile(profile)
+    pw.deploy(model, MODEL_NAME, sample_input=[[0.0, 0.0, 0.0, 0.0]], client=client)
+    push = [str(BIN / "worklets"), "push", str(PROJECT), "--data", str(data_directory(stage))]
+    tree = stage.start("push", push)
+    if tree.process.wait(60):
+        raise RuntimeError(f"The worklet could not be pushed:\n{tree.tail()}")
+
+
+def _ready(server: Server) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{server.port}/api/ready", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def recorded(server: Server, stage: Stage, sent: int, limit: float) -> dict[str, Any]:
+    """How many runs the store holds, and Prefect, when the load is over, and `limit` seconds later at most.
+
+    Raises RuntimeError if the store does not come to hold exactly the runs that were sent.
+    """
+    database = data_directory(stage) / "worklets.db"
+    at_end = _counts(database)
+    began = time.monotonic()
+    with server.tree.running():
+        now = at_end
+        while time.monotonic() - began < limit and now != (sent, sent):
+            time.sleep(0.2)
+            now = _counts(database)
+    if now[0] != sent:
+        raise RuntimeError(f"{sent} runs were sent, and the store has {now[0]}.")
+    waited = time.monotonic() - began
+    return {
+        "sent": sent,
+        "in_store_at_end_of_load": at_end[0],
+        "in_store": now[0],
+        "in_prefect_at_end_of_load": at_end[1],
+        "in_prefect": now[1],
+        "waited_s": round(waited, 1),
+        "to_prefect_per_s": round((now[1] - at_end[1]) / waited, 1) if waited else None,
+    }
+
+
+def _counts(database: Path) -> tuple[int, int]:
+    """Runs of the worklet in the store, and how many of them Prefect has."""
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30) as connection:
+        rows = connection.execute("SELECT count(*), count(recorded_us) FROM run WHERE worklet = ?", (WORKLET,))
+        in_store, in_prefect = rows.fetchone()
+    return int(in_store), int(in_prefect)
