@@ -119,15 +119,17 @@ class Tree:
         return weights
 
     def end(self, limit: float = 15.0) -> None:
-        """Ask the tree to end; kill what has not after `limit` seconds."""
+        """Ask the command to end, then what it left behind, and kill what has not ended after `limit` seconds."""
         members = self.members()
         self.thaw()
         if self.process.poll() is None:
             self.process.terminate()
-        _, alive = psutil.wait_procs(members, timeout=limit)
-        for member in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                member.kill()
+        psutil.wait_procs(members[:1], timeout=limit)
+        for signum in (signal.SIGTERM, signal.SIGKILL):
+            for member in members:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    member.send_signal(signum)
+            _, members = psutil.wait_procs(members, timeout=2.0)
         self.process.wait()
 
 
