@@ -1,0 +1,230 @@
+"""Draws a worklet's graph as SVG: boxes coloured by kind, or by state for a run. A pure function; all text is escaped.
+
+Colours and fonts are the style sheet's (`.graph` in static/console.css): the drawing carries classes only, so that
+it follows the light and the dark scheme and needs no inline style.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from .formats import duration
+from .graph_layout import Direction, Gaps, Layout, Line, Rectangle, Size, place
+
+INPUT, OUTPUT = "\0input", "\0output"
+KINDS = frozenset({"node", "model", "decide", "map", "query", "save", "http", "notify", "publish", "review", "call"})
+# A drawing of more boxes helps nobody, and takes its time; the page lists the nodes instead.
+MAX_NODES = 300
+_BOX = Size(184, 56)
+_TERMINAL = Size(76, 32)
+_NAME_LETTERS = 21
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """How a node fared in a run."""
+
+    state: str
+    duration_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnNode:
+    """A node as it is drawn."""
+
+    id: str
+    kind: str
+    label: str
+
+
+def nodes_of(graph: Mapping[str, Any]) -> list[DrawnNode]:
+    """The nodes of a graph document; whatever is no node is left out."""
+    found: dict[str, DrawnNode] = {}
+    for node in _dicts(graph.get("nodes")):
+        identity = str(node.get("id") or "")
+        if identity:
+            found[identity] = DrawnNode(identity, str(node.get("kind") or "node"), identity)
+    return list(found.values())
+
+
+def edges_of(graph: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The edges between nodes, those from the input and those to the output, read from where arguments come from."""
+    edges: list[tuple[str, str]] = []
+    for node in _dicts(graph.get("nodes")):
+        arguments = node.get("arguments")
+        needed = [
+            source
+            for argument in (arguments.values() if isinstance(arguments, dict) else ())
+            for source in _sources(argument)
+        ]
+        # A node that takes nothing still begins when the run does.
+        edges += [(source, str(node.get("id") or "")) for source in needed or [INPUT]]
+    edges += [(source, OUTPUT) for source in _sources(graph.get("output"))]
+    used = {source for source, _ in edges}
+    # What acts on the outside may have a value that nobody takes; the run still waits for it.
+    edges += [(node.id, OUTPUT) for node in nodes_of(graph) if node.id not in used]
+    return list(dict.fromkeys(edges))
+
+
+def _sources(argument: Any) -> Iterator[str]:
+    if not isinstance(argument, dict) or "constant" in argument:
+        return
+    if isinstance(argument.get("node"), str):
+        yield argument["node"]
+    elif isinstance(argument.get("input"), str):
+        yield INPUT
+    elif isinstance(argument.get("list"), list):
+        for part in argument["list"]:
+            yield from _sources(part)
+    elif isinstance(argument.get("object"), dict):
+        for part in argument["object"].values():
+            yield from _sources(part)
+
+
+def graph_svg(
+    graph: Mapping[str, Any],
+    *,
+    direction: Direction = "right",
+    states: Mapping[str, NodeState] | None = None,
+    name: str = "",
+) -> Markup | None:
+    """The drawing, or None for a graph that is empty or has more than MAX_NODES nodes.
+
+    Args:
+        graph: a graph document as JSON (flows/graph.py); one of another version is read as far as it goes.
+        direction: to the right, or down for narrow screens.
+        states: of a run; the boxes then show how each node fared. A node without one did not run.
+        name: the worklet's, for the title.
+    """
+    nodes = nodes_of(graph)
+    if not nodes or len(nodes) > MAX_NODES:
+        return None
+    sizes = {INPUT: _TERMINAL, **{node.id: _BOX for node in nodes}, OUTPUT: _TERMINAL}
+    gaps = Gaps(between=48 if direction == "right" else 36, beside=20, around=6)
+    layout = place(sizes, edges_of(graph), direction=direction, gaps=gaps)
+    parts = [_line(line, direction) for line in layout.lines]
+    parts += [_terminal(layout.boxes[INPUT], "input"), _terminal(layout.boxes[OUTPUT], "output")]
+    parts += [_box(node, layout.boxes[node.id], states) for node in nodes]
+    return _frame(layout, name, nodes, states, parts)
+
+
+def _frame(
+    layout: Layout,
+    name: str,
+    nodes: Sequence[DrawnNode],
+    states: Mapping[str, NodeState] | None,
+    parts: Sequence[Markup],
+) -> Markup:
+    title = f"Graph of {name}" if name else "Graph"
+    listed = "; ".join(_told(node, states) for node in nodes)
+    width, height = _number(layout.width), _number(layout.height)
+    return Markup(
+        '<svg class="graph" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}">'
+        "<title>{title}</title><desc>{desc}</desc>{parts}</svg>"
+    ).format(w=width, h=height, title=title, desc=f"{len(nodes)} nodes: {listed}", parts=Markup("").join(parts))
+
+
+def _told(node: DrawnNode, states: Mapping[str, NodeState] | None) -> str:
+    if states is None:
+        return f"{node.label} ({node.kind})"
+    state = states.get(node.id)
+    return f"{node.label} ({node.kind}, {state.state if state else 'did not run'})"
+
+
+def _box(node: DrawnNode, at: Rectangle, states: Mapping[str, NodeState] | None) -> Markup:
+    kind = node.kind if node.kind in KINDS else "node"
+    classes = f"box kind-{kind}"
+    small = _shortened(node.kind, 18)
+    if states is not None:
+        state = states.get(node.id)
+        classes += f" state-{_word(state.state)}" if state else " state-none"
+        if state and state.duration_us is not None:
+            small = f"{small} · {duration(state.duration_us)}"
+    return Markup(
+        '<g class="{classes}"><title>{told}</title>'
+        '<rect x="{x}" y="{y}" width="{w}" height="{h}" rx="10"/>'
+        '<rect class="mark" x="{mx}" y="{my}" width="4" height="{mh}" rx="2"/>'
+        '<text class="kind" x="{tx}" y="{ky}">{kind}</text><text class="name" x="{tx}" y="{ny}">{label}</text></g>'
+    ).format(
+        classes=classes,
+        told=_told(node, states),
+        x=_number(at.x),
+        y=_number(at.y),
+        w=_number(at.width),
+        h=_number(at.height),
+        mx=_number(at.x + 10),
+        my=_number(at.y + 14),
+        mh=_number(at.height - 28),
+        tx=_number(at.x + 24),
+        ky=_number(at.y + 22),
+        ny=_number(at.y + 41),
+        kind=small,
+        label=_shortened(node.label, _NAME_LETTERS),
+    )
+
+
+def _terminal(at: Rectangle, text: str) -> Markup:
+    return Markup(
+        '<g class="terminal"><rect x="{x}" y="{y}" width="{w}" height="{h}" rx="{r}"/>'
+        '<text x="{tx}" y="{ty}" text-anchor="middle">{text}</text></g>'
+    ).format(
+        x=_number(at.x),
+        y=_number(at.y),
+        w=_number(at.width),
+        h=_number(at.height),
+        r=_number(at.height / 2),
+        tx=_number(at.x + at.width / 2),
+        ty=_number(at.y + at.height / 2 + 4),
+        text=text,
+    )
+
+
+def _line(line: Line, direction: Direction) -> Markup:
+    flat = direction == "right"
+    start, *rest = line.points
+    end_x, end_y = rest[-1]
+    # The arrow's head takes the last pixels.
+    rest[-1] = (end_x - 6, end_y) if flat else (end_x, end_y - 6)
+    path = [f"M{_number(start[0])} {_number(start[1])}"]
+    for number, point in enumerate(rest):
+        path.append(_curve(start, point, flat) if number % 2 == 0 else f"L{_number(point[0])} {_number(point[1])}")
+        start = point
+    head = (
+        [(end_x - 7, end_y - 4), (end_x, end_y), (end_x - 7, end_y + 4)]
+        if flat
+        else [(end_x - 4, end_y - 7), (end_x, end_y), (end_x + 4, end_y - 7)]
+    )
+    points = " ".join(f"{_number(x)},{_number(y)}" for x, y in head)
+    return Markup('<path class="edge" d="{}"/><polygon class="head" points="{}"/>').format("".join(path), points)
+
+
+def _curve(start: tuple[float, float], end: tuple[float, float], flat: bool) -> str:
+    if flat:
+        middle = (start[0] + end[0]) / 2
+        control = ((middle, start[1]), (middle, end[1]))
+    else:
+        middle = (start[1] + end[1]) / 2
+        control = ((start[0], middle), (end[0], middle))
+    return "C" + " ".join(f"{_number(x)} {_number(y)}" for x, y in (*control, end))
+
+
+def _shortened(text: str, letters: int) -> str:
+    clean = "".join(" " if unicodedata.category(letter).startswith("C") else letter for letter in text)
+    return clean if len(clean) <= letters else clean[: letters - 1].rstrip() + "…"
+
+
+def _word(text: str) -> str:
+    return "".join(letter for letter in text.lower() if letter.isascii() and (letter.isalnum() or letter == "-"))
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".rstrip("0").rstrip(".")
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

@@ -1,0 +1,48 @@
+"""The console's routes. The face mounts them; everything that they need is passed."""
+
+from __future__ import annotations
+
+from starlette.routing import BaseRoute, Route
+
+from ...connectors.layout import DataDirectory
+from ...connectors.store import Store
+from ...connectors.web import Guard
+from .assets import Assets
+from .links import ConsoleLinks
+from .login import login_routes
+from .pages_models import model_detail, model_list
+from .pages_overview import overview, view_list
+from .pages_runs import run_detail, run_list
+from .pages_worklets import worklet_detail, worklet_list
+from .queries import ConsoleQueries
+from .rendering import Renderer
+from .site import Site, nothing_here
+
+
+def routes(*, store: Store, guard: Guard, links: ConsoleLinks, data: DataDirectory) -> list[BaseRoute]:
+    """The routes of the console: /console..., /login, /login/{token} and /logout.
+
+    Args:
+        store: read only; the pages' buttons use the JSON API.
+        guard: knows who visits; its Access signs people in and out.
+        links: addresses outside the console.
+        data: where the recorder's process leaves word of itself (`run/recorder.json`).
+    """
+    assets = Assets()
+    site = Site(guard, ConsoleQueries(store), Renderer(assets), links, data.run / "recorder.json")
+    pages = {
+        "/console": overview,
+        "/console/models": model_list,
+        "/console/models/{name}": model_detail,
+        "/console/worklets": worklet_list,
+        "/console/worklets/{name}": worklet_detail,
+        "/console/runs": run_list,
+        "/console/runs/{id}": run_detail,
+        "/console/views": view_list,
+    }
+    return [
+        assets.route(),
+        *login_routes(site),
+        *(Route(path, site.page(make), methods=["GET"]) for path, make in pages.items()),
+        Route("/console/{rest:path}", site.page(nothing_here), methods=["GET"]),
+    ]

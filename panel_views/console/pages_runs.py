@@ -1,0 +1,159 @@
+"""The pages of runs: the list with its filters, and one run with its timings, graph and values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+
+from ...connectors.errors import NotFound
+from ...connectors.tables import Run
+from .graph_svg import NodeState, graph_svg
+from .queries import STATES
+from .site import Site, Visit
+from .values import shown_value
+
+# How often a page about a run that is not recorded yet looks again, once a second.
+_LOOKS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A node's time in a run. `left` and `width` are percent of the run's duration."""
+
+    node: str
+    kind: str
+    state: str
+    offset_us: int
+    duration_us: int
+    left: float
+    width: float
+    error: str
+
+
+def run_list(site: Site, visit: Visit) -> Response:
+    """/console/runs"""
+    worklet, state = visit.query("worklet"), visit.query("state")
+    before = visit.query("before")
+    page = site.queries.runs(worklet=worklet or None, state=state or None, before=before or None)
+    filters = {key: value for key, value in (("worklet", worklet), ("state", state)) if value}
+    names = site.queries.worklet_names()
+    if worklet and worklet not in names:
+        names = [*names, worklet]
+    return site.render(
+        visit,
+        "runs.html",
+        section="runs",
+        page=page,
+        callers=site.queries.caller_names(line.principal for line in page.lines),
+        worklets=names,
+        states=STATES,
+        worklet=worklet,
+        state=state,
+        first_url="/console/runs" + ("?" + urlencode(filters) if filters else ""),
+        is_first=not before,
+        next_url="/console/runs?" + urlencode(filters | {"before": page.following}) if page.following else None,
+    )
+
+
+def run_detail(site: Site, visit: Visit) -> Response:
+    """/console/runs/{id}"""
+    identity = visit.path("id")
+    try:
+        run = site.queries.run(identity)
+    except NotFound:
+        waited = _count(visit.query("wait"))
+        if not 0 < waited <= _LOOKS:
+            raise
+        following = f"{visit.request.url.path}?wait={waited + 1}"
+        return site.render(visit, "run_waiting.html", section="runs", id=identity, following=following)
+    graph = site.queries.graph(run.worklet, run.version)
+    states = node_states(run.nodes)
+    return site.render(
+        visit,
+        "run.html",
+        section="runs",
+        run=run,
+        caller=site.queries.caller_names([run.principal]).get(run.principal or "", run.principal or "—"),
+        bars=bars(run),
+        wide_graph=graph_svg(graph, states=states, name=run.worklet),
+        narrow_graph=graph_svg(graph, states=states, name=run.worklet, direction="down"),
+        input=shown_value(run.input, site.queries.images),
+        output=shown_value(run.output, site.queries.images),
+        error=error_lines(run.error),
+        prefect_run=site.links.prefect_run(run.id),
+    )
+
+
+def bars(run: Run) -> list[Bar]:
+    """The waterfall: one bar a node, in the order in which they began. Entries of another shape are left out."""
+    entries = [entry for entry in run.nodes if _is_entry(entry)]
+    # A node may have been measured beyond the run's own end by a microsecond or two.
+    whole = max([run.duration_us, *(entry[3] + entry[4] for entry in entries), 1])
+    found = []
+    for node, kind, state, offset, length, *rest in sorted(entries, key=lambda entry: entry[3]):
+        left = min(99.5, 100 * offset / whole)
+        width = min(100 - left, max(0.5, 100 * length / whole))
+        error = error_text(rest[0]) if rest else ""
+        found.append(
+            Bar(str(node), str(kind), str(state), int(offset), int(length), round(left, 2), round(width, 2), error)
+        )
+    return found
+
+
+def node_states(entries: Sequence[Sequence[Any]]) -> dict[str, NodeState]:
+    """How each node fared; of a node that ran several times the worst state and the sum of its times."""
+    found: dict[str, NodeState] = {}
+    for entry in entries:
+        if not _is_entry(entry):
+            continue
+        node = str(entry[0]).partition("[")[0]
+        state, length = str(entry[2]), int(entry[4])
+        before = found.get(node)
+        if before is not None:
+            length += before.duration_us or 0
+            state = before.state if state == "completed" else state
+        found[node] = NodeState(state, None if state == "skipped" else length)
+    return found
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, list | tuple) and len(entry) >= 5 and all(isinstance(n, int | float) for n in entry[3:5])
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorLines:
+    """A run's error: its title, its text, and (place, message, fix) for each fault."""
+
+    title: str
+    detail: str
+    faults: Sequence[tuple[str, str, str]]
+
+
+def error_lines(error: Mapping[str, Any] | None) -> ErrorLines | None:
+    """A problem document for people, or None if there is none."""
+    if not error:
+        return None
+    faults = []
+    for fault in error.get("errors") or ():
+        if isinstance(fault, dict):
+            place = ".".join(str(part) for part in fault.get("loc") or ())
+            faults.append((place, str(fault.get("msg", "")), str(fault.get("fix") or "")))
+    return ErrorLines(str(error.get("title") or "The run failed"), error_text(error), faults)
+
+
+def error_text(error: Any) -> str:
+    """The one line that tells an error, of a problem document or of a text."""
+    if isinstance(error, Mapping):
+        for key in ("detail", "message", "msg", "title"):
+            if error.get(key):
+                return str(error[key])
+        return str(dict(error))
+    return "" if error is None else str(error)
+
+
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0

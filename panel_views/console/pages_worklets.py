@@ -1,0 +1,64 @@
+"""The pages of worklets: the list, and one worklet with its graph, schemas, a form to try it, and its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from ...connectors.access import Role
+from . import snippets
+from .graph_svg import MAX_NODES, graph_svg, nodes_of
+from .schema import example, form_fields, schema_rows
+from .site import Site, Visit
+
+
+def worklet_list(site: Site, visit: Visit) -> Response:
+    """/console/worklets"""
+    return site.render(visit, "worklets.html", section="worklets", lines=site.queries.worklets())
+
+
+def worklet_detail(site: Site, visit: Visit) -> Response:
+    """/console/worklets/{name}"""
+    worklet, versions = site.queries.worklet(visit.path("name"))
+    live = next((version for version in versions if version.number == worklet.live_version), None)
+    graph: Mapping[str, Any] = live.graph if live is not None else {}
+    body = example(graph.get("input_schema"))
+    base_url = site.base_url(visit)
+    runs = site.queries.runs(worklet=worklet.name, limit=8)
+    return site.render(
+        visit,
+        "worklet.html",
+        section="worklets",
+        worklet=worklet,
+        versions=versions,
+        live=live,
+        nodes=nodes_of(graph),
+        max_nodes=MAX_NODES,
+        triggers=trigger_texts(graph),
+        wide_graph=graph_svg(graph, name=worklet.name),
+        narrow_graph=graph_svg(graph, name=worklet.name, direction="down"),
+        input_rows=schema_rows(graph.get("input_schema")),
+        output_rows=schema_rows(graph.get("output_schema")),
+        fields=form_fields(graph.get("input_schema")),
+        may_invoke=visit.may(Role.operator),
+        may_promote=visit.may(Role.builder),
+        curl=snippets.worklet_curl(base_url, worklet.name, body),
+        python=snippets.worklet_python(worklet.name, body),
+        key_command=snippets.key_command(),
+        runs=runs.lines,
+        callers=site.queries.caller_names(
+            [*(line.principal for line in runs.lines), *(v.created_by for v in versions)]
+        ),
+    )
+
+
+def trigger_texts(graph: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each trigger as (what, details): `("cron", "0 6 * * * Europe/Berlin")`."""
+    found = []
+    for trigger in graph.get("triggers") or ():
+        if isinstance(trigger, dict):
+            details = [str(value) for key, value in trigger.items() if key != "on" and value not in (None, "", [], {})]
+            found.append((str(trigger.get("on", "trigger")), " · ".join(details)))
+    return found
