@@ -1,0 +1,258 @@
+"""Nodes: the steps of a worklet. Inside a worklet's function a call places the node; elsewhere it just runs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import update_wrapper
+from typing import Any, Generic, ParamSpec, TypeVar, overload
+
+from pydantic import JsonValue
+
+from ..connectors.errors import DefinitionError
+from .context import ask_model
+from .faults import Place, caller_locals, caller_place, definition_fault
+from .graph import Kind
+from .hints import Parameter, Shape, shape_of
+from .trace import current_trace
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_ONE_ROW = Shape(
+    (Parameter("row"),), Any, inspect.Signature([inspect.Parameter("row", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
+)
+_ONE_INPUT = Shape(
+    (Parameter("inputs"),),
+    Any,
+    inspect.Signature([inspect.Parameter("inputs", inspect.Parameter.POSITIONAL_OR_KEYWORD)]),
+)
+
+
+@dataclass(frozen=True)
+class NodeDefinition:
+    """All that is known of a node before it is placed in a graph."""
+
+    kind: Kind
+    name: str
+    shape: Shape
+    function: Callable[..., Any] | None = None
+    settings: Mapping[str, JsonValue] = field(default_factory=dict)
+    retries: int = 0
+    backoff: float = 0.0
+    timeout: float | None = None
+    quick: bool | None = None
+    description: str = ""
+    place: Place | None = None
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is a coroutine function."""
+        return inspect.iscoroutinefunction(self.function)
+
+    @property
+    def path(self) -> str | None:
+        """`module:name` of the code."""
+        if self.function is None:
+            return None
+        return f"{self.function.__module__}:{self.function.__qualname__}"
+
+
+class Node(Generic[P, R]):
+    """A function as a node of kind `node`. Called outside a worklet's definition it is that function."""
+
+    definition: NodeDefinition
+    __wrapped__: Callable[..., Any]
+
+    def __init__(self, function: Callable[P, R], definition: NodeDefinition) -> None:
+        self._function = function
+        self.definition = definition
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Place the node; outside a worklet's definition, call the function."""
+        trace = current_trace()
+        if trace is None:
+            return self._function(*args, **kwargs)
+        placed: Any = trace.place(self._resolved(), args, kwargs)
+        return placed  # a Symbol that stands for an R
+
+    def _resolved(self) -> NodeDefinition:
+        # A hint may name a class that is defined below the node, so it is looked up again when the node is used.
+        if self.definition.shape.unresolved:
+            self.definition = replace(self.definition, shape=shape_of(self._function, caller_locals()))
+        return self.definition
+
+    def __repr__(self) -> str:
+        return f"<node {self.definition.name!r}>"
+
+
+@overload
+def node(function: Callable[P, R], /) -> Node[P, R]: ...
+
+
+@overload
+def node(
+    *,
+    retries: int = 0,
+    backoff: float = 0.0,
+    timeout: float | None = None,
+    quick: bool | None = None,
+    name: str | None = None,
+) -> Callable[[Callable[P, R]], Node[P, R]]: ...
+
+
+def node(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    retries: int = 0,
+    backoff: float = 0.0,
+    timeout: float | None = None,
+    quick: bool | None = None,
+    name: str | None = None,
+) -> Any:
+    """Make a function, plain or async, a node.
+
+    Args:
+        retries: how often a failed attempt is repeated.
+        backoff: seconds before the first repeat; each further wait doubles.
+        timeout: seconds that one attempt may take.
+        quick: True runs a plain function on the event loop (for well under a millisecond, no waiting), False in a
+            thread; None decides by measuring.
+        name: the node's name in the graph; the function's own if None.
+
+    Raises:
+        DefinitionError: an option or the function doesn't fit.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Node[Any, Any]:
+        faults = _option_faults(function, retries, backoff, timeout)
+        if faults:
+            raise DefinitionError("A node is defined wrongly.", faults=faults)
+        definition = NodeDefinition(
+            kind="node",
+            name=name or function.__name__.strip("<>"),
+            shape=shape_of(function, caller_locals()),
+            function=function,
+            retries=retries,
+            backoff=backoff,
+            timeout=timeout,
+            quick=quick,
+            description=(inspect.getdoc(function) or "").partition("\n\n")[0],
+            place=_place_of(function),
+        )
+        return Node(function, definition)
+
+    return decorate if function is None else decorate(function)
+
+
+def _place_of(function: Callable[..., Any]) -> Place:
+    code = inspect.unwrap(function).__code__
+    return Place(code.co_filename, code.co_firstlineno)
+
+
+def _option_faults(function: Any, retries: int, backoff: float, timeout: float | None) -> list[Any]:
+    place = caller_place()
+    if isinstance(function, Node) or not inspect.isfunction(inspect.unwrap(function)):
+        what = f"@node wants a function and found {type(function).__name__}."
+        return [definition_fault(what, place=place, fix="put @pw.node right above a def")]
+    label = function.__name__
+    faults = []
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        faults.append(("it yields, and a node gives back one value.", "return a list"))
+    if retries < 0:
+        faults.append((f"retries is {retries}; it is 0 or more.", None))
+    if backoff < 0:
+        faults.append((f"backoff is {backoff} seconds; it is 0 or more.", None))
+    if timeout is not None and timeout <= 0:
+        faults.append((f"timeout is {timeout} seconds; it is more than 0, or None.", None))
+    return [definition_fault(msg, node=label, place=_place_of(function), fix=fix) for msg, fix in faults]
+
+
+class ModelNode:
+    """A deployed model as a node. Made by `model`."""
+
+    def __init__(self, name: str, version: str | None, timeout: float | None, retries: int, backoff: float) -> None:
+        self.name = name
+        self.version = version
+        settings: dict[str, JsonValue] = {"model": name, "version": version}
+        self._definition = NodeDefinition(
+            "model", _slug(name), _ONE_INPUT, settings=settings, timeout=timeout, retries=retries, backoff=backoff
+        )
+
+    def __call__(self, inputs: Any) -> Any:
+        """Place the node; outside a worklet's definition, ask the model that is reachable here.
+
+        Raises:
+            SetupError: no models can be reached from here.
+            DefinitionError: it is called inside a node.
+        """
+        trace = current_trace()
+        if trace is None:
+            return ask_model(self.name, inputs, self.version)
+        return trace.place(self._definition, (inputs,), {})
+
+    def __repr__(self) -> str:
+        return f"<model {self.name!r}>" if self.version is None else f"<model {self.name!r}@{self.version}>"
+
+
+def model(
+    name: str, version: str | None = None, *, timeout: float | None = None, retries: int = 0, backoff: float = 0.0
+) -> ModelNode:
+    """The model of that name as a node: `model("iris")(features)` gives its outputs.
+
+    Args:
+        name: a deployed model.
+        version: a fixed version; None takes the one that is live when the worklet runs.
+        timeout: seconds that one attempt may take.
+        retries: how often a failed attempt is repeated.
+        backoff: seconds before the first repeat; each further wait doubles.
+    """
+    if not isinstance(name, str) or not name:
+        fault = definition_fault(f"model() wants a model's name and found {name!r}.", place=caller_place())
+        raise DefinitionError("A model node is defined wrongly.", faults=[fault])
+    return ModelNode(name, version, timeout, retries, backoff)
+
+
+class SaveNode:
+    """A node that writes rows into a table. Made by `save`."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        self._definition = NodeDefinition("save", f"save_{_slug(table)}", _ONE_ROW, settings={"table": table})
+
+    def __call__(self, row: Any) -> Any:
+        """Place the node; it gives the row back. Raises DefinitionError outside a worklet's definition."""
+        trace = current_trace()
+        if trace is None:
+            fault = definition_fault(
+                f"save({self.table!r}) is called outside a worklet's function.",
+                place=caller_place(),
+                fix="call it in a function under @pw.worklet, not in a node",
+            )
+            raise DefinitionError("Rows are saved by a worklet's run.", faults=[fault])
+        return trace.place(self._definition, (row,), {})
+
+    def __repr__(self) -> str:
+        return f"<save into {self.table!r}>"
+
+
+def save(table: str) -> SaveNode:
+    """A node that writes rows into `table`: `save("results")(row)`.
+
+    A row is a mapping, a pydantic model or a dataclass; a list writes one row each. A run writes its rows once,
+    however often it is repeated. Raises DefinitionError for a name that isn't letters, digits, `_` or `-`.
+    """
+    if not isinstance(table, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", table):
+        fault = definition_fault(
+            f"save() wants a table's name (letters, digits, _ and -) and found {table!r}.", place=caller_place()
+        )
+        raise DefinitionError("A save node is defined wrongly.", faults=[fault])
+    return SaveNode(table)
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "node"

@@ -1,0 +1,234 @@
+"""Steps: nodes compiled for running. A step runs at once on the event loop if it can, else it is awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel
+
+from ..connectors.errors import NodeFailed, NotFound, SetupError
+from ..connectors.images import Image
+from ..connectors.tables import TableRow
+from .context import NO_MODELS, RunContext
+from .inputs import Misfit, as_json_data
+from .quickness import Pace
+
+if TYPE_CHECKING:
+    from .graph import GraphNode
+
+Values = list[Any]
+Getter = Callable[[Values], Any]
+NOT_QUICK: Final = object()
+_NEVER = 1 << 62
+
+
+class Step:
+    """A node with its arguments bound to places in the list of a run's values."""
+
+    kind: str = "node"
+
+    def __init__(self, node: GraphNode, slot: int) -> None:
+        self.id = node.id
+        self.kind = node.kind
+        self.slot = slot
+        self.retries = node.retries
+        self.backoff = node.backoff
+        self.timeout = node.timeout
+        self.timeout_ns = int(node.timeout * 1e9) if node.timeout else _NEVER
+        # Positions in the plan, filled by the compiler.
+        self.needs: frozenset[int] = frozenset()
+        self.feeds: tuple[int, ...] = ()
+
+    def try_quick(self, values: Values, context: RunContext) -> Any:
+        """The node's value, worked out here and now; NOT_QUICK if it has to be awaited."""
+        return NOT_QUICK
+
+    def note_on_loop(self, took_ns: int) -> None:
+        """Learn how long `try_quick` took."""
+
+    async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
+        """The node's value, off the event loop where it would hold it up."""
+        raise SetupError(f"This version can't run nodes of the kind {self.kind!r}.")
+
+
+class AsyncStep(Step):
+    """An async function."""
+
+    def __init__(self, node: GraphNode, slot: int, call: Callable[[Values], Awaitable[Any]]) -> None:
+        super().__init__(node, slot)
+        self._call = call
+
+    async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
+        """Await the function."""
+        return await self._call(values)
+
+
+class CodeStep(Step):
+    """A plain function, on the loop or in a thread as its pace says."""
+
+    def __init__(self, node: GraphNode, slot: int, call: Getter, pace: Pace) -> None:
+        super().__init__(node, slot)
+        self._call = call
+        self.pace = pace
+        self.note_on_loop = pace.on_loop  # type: ignore[method-assign]
+
+    def try_quick(self, values: Values, context: RunContext) -> Any:
+        """Call it, if it is quick."""
+        if self.pace.quick:
+            return self._call(values)
+        return NOT_QUICK
+
+    async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
+        """Call it in a thread, with the run's context variables, and note how long it took by itself."""
+        work = contextvars.copy_context().run
+        value, error, took_ns = await asyncio.get_running_loop().run_in_executor(
+            executor, work, _measured, self._call, values
+        )
+        self.pace.in_thread(took_ns)
+        if error is not None:
+            raise error
+        return value
+
+
+def _measured(call: Getter, values: Values) -> tuple[Any, BaseException | None, int]:
+    # The error goes back as a value: StopIteration can't pass through a future, and SystemExit would end the loop.
+    began = time.perf_counter_ns()
+    try:
+        value = call(values)
+    except BaseException as error:
+        return None, error, time.perf_counter_ns() - began
+    return value, None, time.perf_counter_ns() - began
+
+
+class ModelStep(Step):
+    """A model, asked through the router."""
+
+    def __init__(self, node: GraphNode, slot: int, inputs: Getter) -> None:
+        super().__init__(node, slot)
+        self._inputs = inputs
+        self._model = str(node.settings["model"])
+        version = node.settings.get("version")
+        self._version = str(version) if version is not None else None
+
+    def try_quick(self, values: Values, context: RunContext) -> Any:
+        """Call the model, if it lives in this process and is quick."""
+        models = context.services.models
+        call = models.quick(self._model, self._version) if models is not None else None
+        if call is None:
+            return NOT_QUICK
+        answer = call(self._inputs(values))
+        context.model_versions[answer.model] = answer.version
+        return answer.outputs
+
+    async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
+        """Ask the router."""
+        models = context.services.models
+        if models is None:
+            raise SetupError(NO_MODELS)
+        try:
+            answer = await models.predict(self._model, self._inputs(values), self._version, timeout=self.timeout)
+        except NotFound as error:
+            # Not the caller's 404: the worklet exists, its model does not.
+            raise NodeFailed(f"Node {self.id!r} has no model to ask: {error.detail}", node=self.id) from None
+        context.model_versions[answer.model] = answer.version
+        return answer.outputs
+
+
+class SaveStep(Step):
+    """Rows into a table. The same run writes them once, however often it runs."""
+
+    def __init__(self, node: GraphNode, slot: int, row: Getter) -> None:
+        super().__init__(node, slot)
+        self._row = row
+        self._table = str(node.settings["table"])
+
+    async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
+        """Write the rows in a thread and give them back; images in them are kept as files."""
+        value = self._row(values)
+        kept = await with_stored_images(value, context)
+        rows = kept if isinstance(kept, list | tuple) else [kept]
+        await asyncio.get_running_loop().run_in_executor(executor, self._write, list(rows), context)
+        return kept
+
+    def _write(self, rows: list[Any], context: RunContext) -> None:
+        prepared = [
+            TableRow(
+                table_name=self._table,
+                run_id=context.run_id,
+                node=self.id,
+                position=position,
+                owner=context.owner,
+                data=self._data(row),
+            )
+            for position, row in enumerate(rows)
+        ]
+        if not prepared:
+            return
+        with context.store.session() as session:
+            session.connection().execute(
+                insert_for(context.store.is_sqlite)(TableRow).on_conflict_do_nothing(
+                    index_elements=["run_id", "node", "position"]
+                ),
+                [row.model_dump() for row in prepared],
+            )
+
+    def _data(self, row: Any) -> dict[str, Any]:
+        try:
+            data = as_json_data(row)
+        except Misfit as error:
+            raise NodeFailed(f"Node {self.id!r} can't save a row: {error}.", node=self.id) from None
+        return data if isinstance(data, dict) else {"value": data}
+
+
+def insert_for(sqlite: bool) -> Any:
+    """The dialect's `insert`, which knows `on_conflict_do_nothing`."""
+    if sqlite:
+        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+        return sqlite_insert
+    from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+
+    return postgresql_insert
+
+
+async def with_stored_images(value: Any, context: RunContext) -> Any:
+    """The same value, with every image in it kept in the file store, so that its JSON is short."""
+    files = context.services.files
+    if files is None:
+        return value
+    if isinstance(value, Image):
+        return await value.stored(files, owner=context.owner)
+    if isinstance(value, BaseModel):
+        changed = {}
+        for name in type(value).model_fields:
+            part = getattr(value, name)
+            kept = await with_stored_images(part, context)
+            if kept is not part:
+                changed[name] = kept
+        return value.model_copy(update=changed) if changed else value
+    if isinstance(value, dict):
+        return {key: await with_stored_images(part, context) for key, part in value.items()}
+    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        return type(value)([await with_stored_images(part, context) for part in value])
+    return value
+
+
+def images_in(value: Any) -> Sequence[Image]:
+    """Every image in a result."""
+    if isinstance(value, Image):
+        return [value]
+    parts: Sequence[Any] = ()
+    if isinstance(value, BaseModel):
+        parts = [getattr(value, name) for name in type(value).model_fields]
+    elif isinstance(value, dict):
+        parts = list(value.values())
+    elif isinstance(value, list | tuple):
+        parts = value
+    elif hasattr(value, "__dataclass_fields__"):
+        parts = [getattr(value, name) for name in value.__dataclass_fields__]
+    return [image for part in parts for image in images_in(part)]

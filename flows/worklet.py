@@ -1,0 +1,271 @@
+"""Worklets: a function that is traced once into a graph, and then called, served or run as a Prefect flow."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from functools import cached_property, update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+
+from ..connectors.errors import DefinitionError, NodeFailed
+from .checks import check, output_cannot_fit, raise_faults
+from .context import Models, Services, given_models
+from .engine import Engine
+from .faults import DefinitionFault, Place, caller_locals, caller_place, definition_fault
+from .graph import FromInput, GraphDocument, GraphInput
+from .hints import Shape, name_of, schema_of, shape_of
+from .inputs import InputContract, Misfit, OutputContract
+from .plan import Plan, compile_plan
+from .symbols import Symbol, hint_of, written
+from .trace import Trace, current_trace, no_trace
+from .triggers import Trigger
+from .waiting import wait_for
+
+if TYPE_CHECKING:
+    from prefect import Flow
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+
+
+class Worklet(Generic[P, R]):
+    """A graph of nodes with a typed input and output. Made by the decorator `worklet`.
+
+    Attributes:
+        name: what it is called everywhere.
+        graph: nodes, edges and schemas, as a document.
+        plan: the graph compiled for the engine.
+        input: reads a request's body.
+        output: writes the answer.
+        place: where its function is.
+    """
+
+    __wrapped__: Callable[..., Any]
+
+    def __init__(self, function: Callable[P, R], graph: GraphDocument, trace: Trace, shape: Shape) -> None:
+        self.function = function
+        self.name = graph.name
+        self.graph = graph
+        self.shape = shape
+        self.place = _place_of(function)
+        self.definitions = dict(trace.definitions)
+        self.plan: Plan = compile_plan(graph, self.definitions)
+        self.input = InputContract(graph.name, shape.parameters)
+        self.output = OutputContract(shape.returns)
+        self._models: Models | Callable[[], Models] | None = None
+        update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run here and now, in this process. Inside another worklet's definition its nodes are placed there.
+
+        Raises:
+            BadInput: the arguments don't fit.
+            NodeFailed: a node raised; its own error is the cause.
+            WorkletsError: what else a node or a model raises on purpose.
+        """
+        if current_trace() is not None:
+            return self.function(*args, **kwargs)
+        inputs = self.input.from_call(self.shape.signature.bind(*args, **kwargs).arguments)
+        result: R = wait_for(self._run_here(inputs))
+        return result
+
+    async def _run_here(self, inputs: Sequence[Any]) -> Any:
+        engine = Engine(services=Services(models=self._resolved_models()))
+        try:
+            result = await engine.run(self.plan, inputs, engine.context(self.name))
+        finally:
+            engine.close()
+        if result.error is not None:
+            raise result.error
+        return result.output
+
+    def with_models(self, models: Models | Callable[[], Models]) -> Worklet[P, R]:
+        """The same worklet, whose direct calls ask these models (or those that the function gives)."""
+        other = copy.copy(self)
+        other._models = models
+        return other
+
+    def _resolved_models(self) -> Models | None:
+        given = given_models()
+        if given is not None:
+            return given
+        if self._models is None or hasattr(self._models, "predict"):
+            return self._models  # type: ignore[return-value]
+        return self._models()  # type: ignore[operator, no-any-return]
+
+    @cached_property
+    def flow(self) -> Flow[..., Any]:
+        """The worklet as a Prefect flow of the same parameters: each node is a task. Made at first use."""
+        from .durable import make_flow
+
+        return make_flow(self)
+
+    def fitted_output(self, value: Any) -> Any:
+        """The result as JSON bytes. Raises NodeFailed where it doesn't fit the worklet's return type."""
+        try:
+            return self.output.dump(value)
+        except Misfit as error:
+            raise NodeFailed(f"The result of the worklet {self.name!r} is wrong: {error}.", node="output") from None
+
+    def __repr__(self) -> str:
+        return f"<worklet {self.name!r}: {len(self.graph.nodes)} nodes>"
+
+
+@overload
+def worklet(function: Callable[P, R], /) -> Worklet[P, R]: ...
+
+
+@overload
+def worklet(
+    *,
+    name: str | None = None,
+    triggers: Sequence[Trigger] = (),
+    timeout: float | None = None,
+    description: str | None = None,
+    tags: Sequence[str] = (),
+    models: Models | Callable[[], Models] | None = None,
+) -> Callable[[Callable[P, R]], Worklet[P, R]]: ...
+
+
+def worklet(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    triggers: Sequence[Trigger] = (),
+    timeout: float | None = None,
+    description: str | None = None,
+    tags: Sequence[str] = (),
+    models: Models | Callable[[], Models] | None = None,
+) -> Any:
+    """Make a function that passes values between nodes a worklet.
+
+    Args:
+        name: what it is called everywhere; the function's own name if None.
+        triggers: what starts it besides a call (`cron(...)`, `kafka(...)`).
+        timeout: seconds for a whole run.
+        description: for people; the docstring if None.
+        tags: for finding it in Prefect.
+        models: where direct calls get their models (or a function that gives it).
+
+    Raises:
+        DefinitionError: with every fault found, each with its file and line.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Worklet[Any, Any]:
+        made = _define(function, name, triggers, timeout, description, tags)
+        return made.with_models(models) if models is not None else made
+
+    return decorate if function is None else decorate(function)
+
+
+def _define(
+    function: Callable[..., Any],
+    name: str | None,
+    triggers: Sequence[Trigger],
+    timeout: float | None,
+    description: str | None,
+    tags: Sequence[str],
+) -> Worklet[Any, Any]:
+    if not inspect.isfunction(function):
+        what = f"@worklet wants a function and found {type(function).__name__}."
+        faults = [definition_fault(what, place=caller_place(), fix="put @pw.worklet above a plain def")]
+        raise DefinitionError("A worklet is defined wrongly.", faults=faults)
+    label = name or function.__name__
+    shape = shape_of(function, caller_locals())
+    faults = _head_faults(function, label, shape, timeout, triggers)
+    raise_faults(label, faults)
+    trace = Trace()
+    output = _traced(function, shape, trace, label)
+    graph = GraphDocument(
+        name=label,
+        description=description if description is not None else (inspect.getdoc(function) or ""),
+        tags=tuple(tags),
+        timeout=timeout,
+        triggers=tuple(triggers),
+        inputs=tuple(
+            GraphInput(name=each.name, schema=schema_of(each.hint), required=each.required) for each in shape.parameters
+        ),
+        nodes=tuple(trace.nodes),
+        output=trace.argument(output, "the result"),
+        output_schema=schema_of(shape.returns, "serialization"),
+    )
+    known = {fault.node for fault in trace.faults}
+    trace.faults += [fault for fault in check(graph) if fault.node not in known]
+    if isinstance(output, Symbol) and output_cannot_fit(hint_of(output), shape.returns):
+        trace.faults.append(
+            definition_fault(
+                f"its result is {name_of(shape.returns)}, and {written(output)} is {name_of(hint_of(output))}.",
+                place=_place_of(function),
+                fix="return another value, or change the function's return type",
+            )
+        )
+    raise_faults(label, trace.faults)
+    try:
+        contract = InputContract(label, shape.parameters)
+    except Misfit as error:
+        raise_faults(label, [definition_fault(f"{error}.", place=_place_of(function))])
+        raise
+    graph = graph.model_copy(update={"body": contract.body, "input_schema": contract.schema})
+    return Worklet(function, graph, trace, shape)
+
+
+def _head_faults(
+    function: Callable[..., Any], label: str, shape: Shape, timeout: float | None, triggers: Sequence[Trigger]
+) -> list[DefinitionFault]:
+    place = _place_of(function)
+    faults = []
+    if not _NAME.fullmatch(label):
+        faults.append((f"the name {label!r} isn't letters, digits, _ and - (at most 63).", "give another with name="))
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        faults.append(("its function is async or yields.", "make it a plain def; nodes may be async"))
+    if shape.variadic:
+        faults.append(("it takes *args or **kwargs, so its input can't be known.", "name each input"))
+    for unresolved in shape.unresolved:
+        hint = function.__annotations__.get(unresolved)
+        faults.append(
+            (f"the type {hint!r} of {unresolved!r} names nothing here.", "import it where the module can see it")
+        )
+    if timeout is not None and timeout <= 0:
+        faults.append((f"timeout is {timeout} seconds; it is more than 0, or None.", None))
+    for trigger in triggers:
+        if not isinstance(trigger, Trigger):
+            faults.append((f"{trigger!r} is no trigger.", "use pw.cron(...) or pw.kafka(...)"))
+    return [definition_fault(msg, fix=fix, place=place) for msg, fix in faults]
+
+
+def _traced(function: Callable[..., Any], shape: Shape, trace: Trace, label: str) -> Any:
+    symbols = {each.name: Symbol(FromInput(input=each.name), each.hint) for each in shape.parameters}
+    try:
+        with trace.active():
+            return function(**symbols)
+    except DefinitionError as error:
+        raise_faults(label, [*trace.faults, *(f for f in error.faults if isinstance(f, DefinitionFault))])
+        raise
+    except Exception as error:
+        said = str(error).strip().partition("\n")[0]
+        fault = definition_fault(
+            f"its function raised {type(error).__name__} while it was traced: {said}",
+            place=_raised_at(error, function),
+            fix="it may only call nodes and pass their values on; put any other work into a node",
+        )
+        with no_trace():
+            raise_faults(label, [*trace.faults, fault])
+        raise
+
+
+def _raised_at(error: BaseException, function: Callable[..., Any]) -> Place:
+    found = _place_of(function)
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename == function.__code__.co_filename:
+            found = Place(step.tb_frame.f_code.co_filename, step.tb_lineno)
+        step = step.tb_next
+    return found
+
+
+def _place_of(function: Callable[..., Any]) -> Place:
+    return Place(function.__code__.co_filename, function.__code__.co_firstlineno)
