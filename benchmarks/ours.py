@@ -63,26 +63,27 @@ def recorded(server: Server, stage: Stage, sent: int, limit: float) -> dict[str,
     began = time.monotonic()
     with server.tree.running():
         now = at_end
-        while time.monotonic() - began < limit and now != (sent, sent):
+        while time.monotonic() - began < limit and (now["in_store"] != sent or now["waiting"]):
             time.sleep(0.2)
             now = _counts(database)
-    if now[0] != sent:
-        raise RuntimeError(f"{sent} runs were sent, and the store has {now[0]}.")
     waited = time.monotonic() - began
+    if now["in_store"] != sent:
+        raise RuntimeError(f"{sent} runs were sent, and the store has {now['in_store']}.")
     return {
         "sent": sent,
-        "in_store_at_end_of_load": at_end[0],
-        "in_store": now[0],
-        "in_prefect_at_end_of_load": at_end[1],
-        "in_prefect": now[1],
+        "at_end_of_load": at_end,
+        "later": now,
         "waited_s": round(waited, 1),
-        "to_prefect_per_s": round((now[1] - at_end[1]) / waited, 1) if waited else None,
+        "to_prefect_per_s": round((now["in_prefect"] - at_end["in_prefect"]) / waited, 1) if waited else None,
     }
 
 
-def _counts(database: Path) -> tuple[int, int]:
-    """Runs of the worklet in the store, and how many of them Prefect has."""
+def _counts(database: Path) -> dict[str, int]:
+    """Runs of the worklet in the store; of these, how many Prefect has, how many were left out, how many wait."""
+    query = (
+        "SELECT count(*), sum(recorded_us > 0), sum(recorded_us = -1), sum(recorded_us IS NULL OR recorded_us = -2) "
+        "FROM run WHERE worklet = ?"
+    )
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30) as connection:
-        rows = connection.execute("SELECT count(*), count(recorded_us) FROM run WHERE worklet = ?", (WORKLET,))
-        in_store, in_prefect = rows.fetchone()
-    return int(in_store), int(in_prefect)
+        row = connection.execute(query, (WORKLET,)).fetchone()
+    return dict(zip(("in_store", "in_prefect", "sampled_out", "waiting"), (value or 0 for value in row), strict=True))

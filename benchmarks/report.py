@@ -177,11 +177,12 @@ def _prefect_rows(result: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
 
 
 def _recorded(recorded: dict[str, Any]) -> str:
+    then, later = recorded["at_end_of_load"], recorded["later"]
     return (
-        f"{recorded['sent']:,} runs were sent; the store has {recorded['in_store']:,} of them, and had "
-        f"{recorded['in_store_at_end_of_load']:,} when the load ended. Prefect had "
-        f"{recorded['in_prefect_at_end_of_load']:,} then, and {recorded['in_prefect']:,} after "
-        f"{recorded['waited_s']} s more ({recorded['to_prefect_per_s']} a second)."
+        f"{recorded['sent']:,} runs were sent; the store has {later['in_store']:,} of them, and had "
+        f"{then['in_store']:,} when the load ended. Prefect had {then['in_prefect']:,} then, and "
+        f"{later['in_prefect']:,} after {recorded['waited_s']} s more ({recorded['to_prefect_per_s']} a second); "
+        f"{later['sampled_out']:,} were left out as a sample, {later['waiting']:,} wait."
     )
 
 

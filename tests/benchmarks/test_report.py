@@ -31,10 +31,8 @@ def figures():
         sent={"worklet": 12_000},
         recorded={
             "sent": 12_000,
-            "in_store": 12_000,
-            "in_store_at_end_of_load": 11_000,
-            "in_prefect": 500,
-            "in_prefect_at_end_of_load": 100,
+            "at_end_of_load": {"in_store": 11_000, "in_prefect": 100, "sampled_out": 0, "waiting": 10_900},
+            "later": {"in_store": 12_000, "in_prefect": 500, "sampled_out": 9_000, "waiting": 2_500},
             "waited_s": 10.0,
             "to_prefect_per_s": 40.0,
         },
