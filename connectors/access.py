@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from sqlmodel import col, select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, delete, select
 
 from .errors import BadInput, Conflict, NotAllowed, NotFound, NotSignedIn
 from .store import Store
@@ -24,6 +25,8 @@ SESSION_LIFE = timedelta(days=14)
 LOGIN_LINK_LIFE = timedelta(hours=24)
 # How long a revoked key or a signed-out session may still pass in another process.
 CACHE_SECONDS = 5.0
+_CACHE_ENTRIES = 10_000
+_MAX_NAME = 100
 
 
 class Role(IntEnum):
@@ -77,6 +80,8 @@ class Access:
         self._store = store
         self._internal_key = internal_key
         self._cache: dict[str, _Cached] = {}
+        # Counts what `forget` has thrown away: an answer read before a change must not be cached after it.
+        self._generation = 0
         self._lock = threading.Lock()
 
     # --- authenticate -------------------------------------------------------------------------------
@@ -93,23 +98,26 @@ class Access:
         found = self.cached("k:" + key)
         if found is not None:
             return found
-        with self._store.session() as session:
+        generation = self._generation
+        with self._store.read() as session:
             row = session.exec(select(ApiKey).where(ApiKey.key_hash == hash_token(key))).first()
         if row is None or row.revoked_at is not None or _expired(row.expires_at):
             raise NotSignedIn("The key is unknown, expired or revoked; create one with `worklets keys create NAME`.")
-        return self._remember("k:" + key, Principal(f"key:{row.id}", row.name, Role[row.role]), row.expires_at)
+        principal = Principal(f"key:{row.id}", row.name, Role.named(row.role))
+        return self._remember("k:" + key, principal, generation, row.expires_at)
 
     def by_session(self, token: str) -> Principal:
         """The caller behind a session cookie. Blocking. Raises NotSignedIn."""
         found = self.cached("s:" + token)
         if found is not None:
             return found
-        with self._store.session() as session:
+        generation = self._generation
+        with self._store.read() as session:
             row = session.get(LoginSession, hash_token(token))
             user = session.get(User, row.user_id) if row is not None else None
         if row is None or user is None or user.disabled or _expired(row.expires_at):
             raise NotSignedIn("The session has ended; sign in again.")
-        return self._remember("s:" + token, Principal(user.id, user.name, Role[user.role]), row.expires_at)
+        return self._remember("s:" + token, _as_principal(user), generation, row.expires_at)
 
     def is_internal(self, key: str) -> bool:
         """Whether `key` is this instance's own."""
@@ -117,25 +125,31 @@ class Access:
 
     def by_user(self, user_id: str) -> Principal:
         """The user of that id, for this instance's own processes. Blocking. Raises NotSignedIn."""
-        with self._store.session() as session:
+        found = self.cached("u:" + user_id)
+        if found is not None:
+            return found
+        generation = self._generation
+        with self._store.read() as session:
             user = session.get(User, user_id)
         if user is None or user.disabled:
             raise NotSignedIn("The user no longer exists or is disabled.")
-        return Principal(user.id, user.name, Role[user.role])
+        return self._remember("u:" + user_id, _as_principal(user), generation, None)
 
-    def _remember(self, token: str, principal: Principal, expires_at: datetime | None) -> Principal:
+    def _remember(self, token: str, principal: Principal, generation: int, expires_at: datetime | None) -> Principal:
         until = time.monotonic() + CACHE_SECONDS
         if expires_at is not None:
             until = min(until, time.monotonic() + (expires_at - now()).total_seconds())
         with self._lock:
-            if len(self._cache) > 10_000:
-                self._cache.clear()
-            self._cache[token] = _Cached(principal, until)
+            if generation == self._generation:
+                if len(self._cache) >= _CACHE_ENTRIES:
+                    self._cache.clear()
+                self._cache[token] = _Cached(principal, until)
         return principal
 
     def forget(self) -> None:
         """Empty the cache, after a change that must be seen at once."""
         with self._lock:
+            self._generation += 1
             self._cache.clear()
 
     # --- keys ---------------------------------------------------------------------------------------
@@ -143,30 +157,50 @@ class Access:
     def create_key(
         self, name: str, role: str = "operator", *, life: timedelta | None = None, by: str | None = None
     ) -> str:
-        """Make a key and return it; only its hash is kept. Raises BadInput, Conflict."""
-        key = "wk_" + secrets.token_urlsafe(32)
-        with self._store.session() as session:
-            if session.exec(select(ApiKey).where(ApiKey.name == name)).first() is not None:
-                raise Conflict(f"There is already a key named {name!r}; revoke it first or choose another name.")
-            expires = now() + life if life else None
-            session.add(
-                ApiKey(
-                    name=name,
-                    key_hash=hash_token(key),
-                    role=Role.named(role).name,
-                    created_by=by,
-                    expires_at=expires,
-                )
-            )
-        return key
+        """Make a key and return it; only its hash is kept. The name of a revoked or expired key may be used again.
+
+        Args:
+            name: for people.
+            role: what its bearer may do; that `by` may give it is the caller's to check.
+            life: how long it is valid; None for ever.
+            by: the id of the user whose key it is: it ends when they are disabled.
+
+        Raises:
+            BadInput: the name, the role or the life is not allowed.
+            Conflict: a valid key has that name.
+        """
+        if life is not None and life <= timedelta(0):
+            raise BadInput("A key's life must be longer than nothing.")
+        return self._make_key(name, role, life=life, by=by, replace=False)
 
     def replace_key(self, name: str, role: str) -> str:
-        """Make a key of that name, whether or not one exists: for a key that a file holds."""
-        with self._store.session() as session:
-            for row in session.exec(select(ApiKey).where(ApiKey.name == name)):
-                session.delete(row)
+        """Make a key of that name, whether or not one exists: for a key that a file holds. Raises BadInput."""
+        key = self._make_key(name, role, life=None, by=None, replace=True)
         self.forget()
-        return self.create_key(name, role)
+        return key
+
+    def _make_key(self, name: str, role: str, *, life: timedelta | None, by: str | None, replace: bool) -> str:
+        key = "wk_" + secrets.token_urlsafe(32)
+        made = ApiKey(
+            name=_checked_name(name, "key"),
+            key_hash=hash_token(key),
+            role=Role.named(role).name,
+            created_by=by,
+            expires_at=now() + life if life else None,
+        )
+        taken = Conflict(f"There is already a key named {name!r}; revoke it first or choose another name.")
+        try:
+            with self._store.session() as session:
+                old = session.exec(select(ApiKey).where(ApiKey.name == name).with_for_update()).first()
+                if old is not None:
+                    if not replace and old.revoked_at is None and not _expired(old.expires_at):
+                        raise taken
+                    session.delete(old)
+                    session.flush()
+                session.add(made)
+        except IntegrityError:  # another process was quicker with the same name
+            raise taken from None
+        return key
 
     def revoke_key(self, name: str) -> None:
         """End a key. Raises NotFound."""
@@ -174,74 +208,127 @@ class Access:
             row = session.exec(select(ApiKey).where(ApiKey.name == name)).first()
             if row is None:
                 raise NotFound(f"There is no key named {name!r}; `worklets keys list` shows them.")
-            row.revoked_at = now()
-            session.add(row)
+            if row.revoked_at is None:
+                row.revoked_at = now()
+                session.add(row)
         self.forget()
 
     def keys(self) -> list[ApiKey]:
         """Every key, newest first; never the key itself."""
-        with self._store.session() as session:
+        with self._store.read() as session:
             return list(session.exec(select(ApiKey).order_by(col(ApiKey.created_at).desc())))
 
-    # --- users, links and sessions --------------------------------------------------------------------
+    # --- users --------------------------------------------------------------------------------------
+
+    def add_user(self, name: str, role: str = "viewer") -> User:
+        """Make a user. Raises BadInput, Conflict (the name is taken)."""
+        user = User(name=_checked_name(name, "user"), role=Role.named(role).name)
+        try:
+            with self._store.session() as session:
+                session.add(user)
+        except IntegrityError:
+            raise Conflict(f"There is already a user named {name!r}; choose another name.") from None
+        return user
 
     def ensure_user(self, name: str, role: str) -> User:
-        """The user of that name, made with `role` if new."""
-        with self._store.session() as session:
-            user = session.exec(select(User).where(User.name == name)).first()
-            if user is None:
-                user = User(name=name, role=Role.named(role).name)
-                session.add(user)
-            return user
+        """The user of that name, made with `role` if new; one that exists keeps their role. Raises BadInput."""
+        found = self._find_user(name)
+        if found is not None:
+            return found
+        try:
+            return self.add_user(name, role)
+        except Conflict:  # another process was quicker
+            return self.user(name)
+
+    def user(self, name: str) -> User:
+        """The user of that name. Raises NotFound."""
+        found = self._find_user(name)
+        if found is None:
+            raise _no_user(name)
+        return found
+
+    def _find_user(self, name: str) -> User | None:
+        with self._store.read() as session:
+            return session.exec(select(User).where(User.name == name)).first()
 
     def users(self) -> list[User]:
         """Every user by name."""
-        with self._store.session() as session:
+        with self._store.read() as session:
             return list(session.exec(select(User).order_by(User.name)))
 
     def disable_user(self, name: str) -> None:
-        """Let a user in no longer and end their sessions. Raises NotFound."""
+        """Let a user in no longer: end their sessions, links and the keys they made.
+
+        Raises NotFound, Conflict (the only admin).
+        """
         with self._store.session() as session:
-            user = session.exec(select(User).where(User.name == name)).first()
-            if user is None:
-                raise NotFound(f"There is no user named {name!r}; `worklets users list` shows them.")
+            user = _locked_user(session, name)
+            _keep_an_admin(session, user)
             user.disabled = True
             session.add(user)
-            for row in session.exec(select(LoginSession).where(LoginSession.user_id == user.id)):
-                session.delete(row)
+            session.exec(delete(LoginSession).where(col(LoginSession.user_id) == user.id))
+            session.exec(delete(LoginLink).where(col(LoginLink.user_id) == user.id))
+            made = select(ApiKey).where(ApiKey.created_by == user.id, col(ApiKey.revoked_at).is_(None))
+            for key in session.exec(made):
+                key.revoked_at = now()
+                session.add(key)
         self.forget()
 
+    def enable_user(self, name: str) -> None:
+        """Let a disabled user in again; keys that ended stay so. Raises NotFound."""
+        with self._store.session() as session:
+            user = _locked_user(session, name)
+            user.disabled = False
+            session.add(user)
+        self.forget()
+
+    def set_role(self, name: str, role: str) -> None:
+        """Give a user another role. Raises NotFound, BadInput, Conflict (the only admin)."""
+        given = Role.named(role)
+        with self._store.session() as session:
+            user = _locked_user(session, name)
+            if given < Role.admin:
+                _keep_an_admin(session, user)
+            user.role = given.name
+            session.add(user)
+        self.forget()
+
+    # --- links and sessions ---------------------------------------------------------------------------
+
     def create_login_link(self, user_id: str) -> str:
-        """A token that signs the user in once, within a day."""
+        """A token that signs the user in once, within a day. Raises NotFound."""
         token = secrets.token_urlsafe(32)
         with self._store.session() as session:
+            if session.get(User, user_id) is None:
+                raise _no_user(user_id)
+            session.exec(delete(LoginLink).where(col(LoginLink.expires_at) < now()))
             session.add(LoginLink(token_hash=hash_token(token), user_id=user_id, expires_at=now() + LOGIN_LINK_LIFE))
         return token
 
     def redeem_login_link(self, token: str) -> str:
-        """Use a one-time token up and return a session token. Raises NotSignedIn."""
+        """Use a one-time token up and return a new session's token. Raises NotSignedIn."""
         with self._store.session() as session:
             link = session.get(LoginLink, hash_token(token), with_for_update=True)
             if link is None or link.used_at is not None or _expired(link.expires_at):
                 raise NotSignedIn("The login link is unknown, used or expired; print a new one with `worklets login`.")
+            user = session.get(User, link.user_id)
+            if user is None or user.disabled:
+                raise NotSignedIn("The user of this login link is disabled; ask an admin.")
             link.used_at = now()
             session.add(link)
-            user_id = link.user_id
-        return self.create_session(user_id)
+            return _add_session(session, link.user_id)
 
     def create_session(self, user_id: str) -> str:
-        """A new session's token, for the cookie."""
-        token = secrets.token_urlsafe(32)
+        """A new session's token, for the cookie. Raises NotFound."""
         with self._store.session() as session:
-            session.add(LoginSession(token_hash=hash_token(token), user_id=user_id, expires_at=now() + SESSION_LIFE))
-        return token
+            if session.get(User, user_id) is None:
+                raise _no_user(user_id)
+            return _add_session(session, user_id)
 
     def end_session(self, token: str) -> None:
         """Sign a browser out. An unknown token is no error."""
         with self._store.session() as session:
-            row = session.get(LoginSession, hash_token(token))
-            if row is not None:
-                session.delete(row)
+            session.exec(delete(LoginSession).where(col(LoginSession.token_hash) == hash_token(token)))
         self.forget()
 
 
@@ -249,6 +336,46 @@ def require(principal: Principal, role: Role, doing: str) -> None:
     """Raise NotAllowed unless the caller has at least `role`; `doing` completes "You may not ..."."""
     if principal.role < role:
         raise NotAllowed(f"You may not {doing}: that needs the role {role.name}, and you are {principal.role.name}.")
+
+
+def _as_principal(user: User) -> Principal:
+    return Principal(user.id, user.name, Role.named(user.role))
+
+
+def _add_session(session: Session, user_id: str) -> str:
+    token = secrets.token_urlsafe(32)
+    session.exec(delete(LoginSession).where(col(LoginSession.expires_at) < now()))
+    session.add(LoginSession(token_hash=hash_token(token), user_id=user_id, expires_at=now() + SESSION_LIFE))
+    return token
+
+
+def _locked_user(session: Session, name: str) -> User:
+    # All admins are locked with them, in one order: two that end each other at once must not both succeed.
+    chosen = (User.name == name) | (User.role == Role.admin.name)
+    locked = session.exec(select(User).where(chosen).order_by(User.id).with_for_update()).all()
+    for user in locked:
+        if user.name == name:
+            return user
+    raise _no_user(name)
+
+
+def _keep_an_admin(session: Session, user: User) -> None:
+    others = select(User).where(User.role == Role.admin.name, col(User.disabled).is_(False), User.id != user.id)
+    if user.role == Role.admin.name and not user.disabled and session.exec(others).first() is None:
+        raise Conflict(f"{user.name} is the only admin; make another user an admin first.")
+
+
+def _no_user(name: str) -> NotFound:
+    return NotFound(f"There is no user {name!r}; `worklets users list` shows them.")
+
+
+def _checked_name(name: str, of: str) -> str:
+    if not 0 < len(name) <= _MAX_NAME or name != name.strip() or not name.isprintable():
+        raise BadInput(
+            f"A {of} may not be named {name[:_MAX_NAME]!r}; use up to {_MAX_NAME} printable letters, "
+            "without spaces at the ends."
+        )
+    return name
 
 
 def _expired(at: datetime | None) -> bool:

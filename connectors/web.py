@@ -14,7 +14,7 @@ import orjson
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
-from .access import Access, Principal, Role, require
+from .access import SESSION_LIFE, Access, Principal, Role, require
 from .errors import BadInput, NotAllowed, NotSignedIn, TooLarge, WorkletsError
 
 SESSION_COOKIE = "worklets_session"
@@ -66,7 +66,7 @@ def _jsonable(value: Any) -> Any:
 async def read_body(request: Request, limit: int) -> bytes:
     """The request's body. Raises TooLarge as soon as more than `limit` bytes are announced or arrive."""
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isdecimal() and int(announced) > limit:
         raise TooLarge(f"The body has {announced} bytes and may have {limit}.")
     parts: list[bytes] = []
     size = 0
@@ -111,8 +111,9 @@ class Guard:
             return await self._by_bearer(header[7:].strip(), request)
         token = request.cookies.get(SESSION_COOKIE)
         if token:
-            if request.scope.get("method", "GET") not in _SAFE_METHODS:
-                _check_same_origin(request)
+            # A websocket has no method, and may be opened by any site's page with the cookie.
+            if request.scope.get("method") not in _SAFE_METHODS:
+                check_same_origin(request)
             found = self.access.cached("s:" + token)
             return found if found is not None else await asyncio.to_thread(self.access.by_session, token)
         raise NotSignedIn("Sign in, or send a key as `Authorization: Bearer KEY`.")
@@ -129,16 +130,38 @@ class Guard:
         return await asyncio.to_thread(self.access.by_key, key)
 
 
-def _check_same_origin(request: HTTPConnection) -> None:
+def check_same_origin(request: HTTPConnection) -> None:
+    """Raise NotAllowed when another site's page sent this request. A program, which says no site, passes."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         if site in ("same-origin", "none"):
             return
     else:
         origin = request.headers.get("origin")
-        if origin is None or urlsplit(origin).netloc == request.headers.get("host"):
+        if origin is None:
+            return
+        host = urlsplit(origin).netloc
+        if host and host == request.headers.get("host"):
             return
     raise NotAllowed("A page of another site may not do this with your session.")
+
+
+def set_session_cookie(response: Response, request: HTTPConnection, token: str) -> None:
+    """Sign the browser in with a session's token (`Access.redeem_login_link`)."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        token,
+        max_age=int(SESSION_LIFE.total_seconds()),
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def clear_session_cookie(response: Response) -> None:
+    """Make the browser forget its session; end it in the store as well."""
+    response.delete_cookie(SESSION_COOKIE, path="/", httponly=True, samesite="lax")
 
 
 Handler = Callable[[Request], Awaitable[Response]]

