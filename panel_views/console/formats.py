@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-_UNITS = (("year", 31_536_000), ("month", 2_592_000), ("day", 86_400), ("hour", 3_600), ("minute", 60))
+_UNITS = (("year", 31_536_000), ("month", 2_592_000), ("day", 86_400), ("h", 3_600), ("min", 60))
 
 
 def duration(microseconds: int | float) -> str:
@@ -48,14 +48,14 @@ def amount(count: int) -> str:
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
-    """How long ago: `just now`, `5 minutes ago`, `2 days ago`."""
+    """How long ago: `just now`, `5 min ago`, `2 days ago`."""
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
     if seconds < 0:
         return "just now" if seconds > -60 else "in the future"
     for name, length in _UNITS:
         count = int(seconds // length)
         if count:
-            return f"{count} {name}{'s' if count > 1 else ''} ago"
+            return f"{count} {name}{'s' if count > 1 and len(name) > 3 else ''} ago"
     return f"{int(seconds)} s ago" if seconds >= 10 else "just now"
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 
 Direction = Literal["right", "down"]
 _SWEEPS = 6
+_PULLS = 30
 _LANE = 10.0  # the height of the lane of a passing edge
 
 
@@ -220,7 +221,7 @@ def _positions(
         for item in layer:
             across[item] = at + breadth.get(item, _LANE) / 2
             at += breadth.get(item, _LANE) + gaps.beside
-    for sweep in range(_SWEEPS):
+    for sweep in range(_PULLS):
         for layer in layers if sweep % 2 else list(reversed(layers)):
             wanted = [
                 _mean(across, (*lanes.before.get(item, ()), *lanes.after.get(item, ())), across[item]) for item in layer
@@ -228,7 +229,7 @@ def _positions(
             sizes = [breadth.get(item, _LANE) for item in layer]
             across.update(zip(layer, _spread(wanted, sizes, gaps.beside), strict=True))
     lowest = min((across[item] - breadth.get(item, _LANE) / 2 for layer in layers for item in layer), default=0.0)
-    return {item: value - lowest + gaps.around for item, value in across.items()}
+    return {item: round(value - lowest) + gaps.around for item, value in across.items()}
 
 
 def _spread(wanted: Sequence[float], sizes: Sequence[float], gap: float) -> list[float]:

@@ -20,9 +20,13 @@ INPUT, OUTPUT = "\0input", "\0output"
 KINDS = frozenset({"node", "model", "decide", "map", "query", "save", "http", "notify", "publish", "review", "call"})
 # A drawing of more boxes helps nobody, and takes its time; the page lists the nodes instead.
 MAX_NODES = 300
-_BOX = Size(184, 56)
-_TERMINAL = Size(76, 32)
-_NAME_LETTERS = 21
+_BOX_HEIGHT, _NARROWEST, _WIDEST = 54, 124, 192
+_TERMINAL = Size(66, 30)
+# A drawing up to this width (in pixels) may be shrunk into its frame and still be read; a wider one scrolls.
+_SHRINKS: Mapping[Direction, float] = {"right": 1180, "down": 440}
+# Of the names, in pixels: generous, for the reader's font is not known here.
+_LETTER = 8.2
+_MARGIN = 38
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +108,20 @@ def graph_svg(
     nodes = nodes_of(graph)
     if not nodes or len(nodes) > MAX_NODES:
         return None
-    sizes = {INPUT: _TERMINAL, **{node.id: _BOX for node in nodes}, OUTPUT: _TERMINAL}
-    gaps = Gaps(between=48 if direction == "right" else 36, beside=20, around=6)
+    longest = max(max(len(node.label), len(node.kind) + 10) for node in nodes)
+    box = Size(min(_WIDEST, max(_NARROWEST, _MARGIN + round(longest * _LETTER))), _BOX_HEIGHT)
+    sizes = {INPUT: _TERMINAL, **{node.id: box for node in nodes}, OUTPUT: _TERMINAL}
+    gaps = Gaps(between=42 if direction == "right" else 34, beside=20, around=6)
     layout = place(sizes, edges_of(graph), direction=direction, gaps=gaps)
     parts = [_line(line, direction) for line in layout.lines]
     parts += [_terminal(layout.boxes[INPUT], "input"), _terminal(layout.boxes[OUTPUT], "output")]
     parts += [_box(node, layout.boxes[node.id], states) for node in nodes]
-    return _frame(layout, name, nodes, states, parts)
+    return _frame(layout, direction, name, nodes, states, parts)
 
 
 def _frame(
     layout: Layout,
+    direction: Direction,
     name: str,
     nodes: Sequence[DrawnNode],
     states: Mapping[str, NodeState] | None,
@@ -124,9 +131,16 @@ def _frame(
     listed = "; ".join(_told(node, states) for node in nodes)
     width, height = _number(layout.width), _number(layout.height)
     return Markup(
-        '<svg class="graph" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}">'
+        '<svg class="graph{fits}" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}">'
         "<title>{title}</title><desc>{desc}</desc>{parts}</svg>"
-    ).format(w=width, h=height, title=title, desc=f"{len(nodes)} nodes: {listed}", parts=Markup("").join(parts))
+    ).format(
+        fits=" fits" if layout.width <= _SHRINKS[direction] else "",
+        w=width,
+        h=height,
+        title=title,
+        desc=f"{len(nodes)} nodes: {listed}",
+        parts=Markup("").join(parts),
+    )
 
 
 def _told(node: DrawnNode, states: Mapping[str, NodeState] | None) -> str:
@@ -161,10 +175,10 @@ def _box(node: DrawnNode, at: Rectangle, states: Mapping[str, NodeState] | None)
         my=_number(at.y + 14),
         mh=_number(at.height - 28),
         tx=_number(at.x + 24),
-        ky=_number(at.y + 22),
-        ny=_number(at.y + 41),
+        ky=_number(at.y + 21),
+        ny=_number(at.y + 40),
         kind=small,
-        label=_shortened(node.label, _NAME_LETTERS),
+        label=_shortened(node.label, int((at.width - _MARGIN) / _LETTER) + 1),
     )
 
 

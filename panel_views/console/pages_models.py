@@ -12,6 +12,7 @@ from ...connectors.access import Role
 from ...connectors.tables import ModelVersion
 from . import snippets
 from .site import Site, Visit
+from .values import compact_json
 
 
 def model_list(site: Site, visit: Visit) -> Response:
@@ -78,7 +79,7 @@ def pretty(value: Any) -> str:
     """A part of the manifest as indented JSON, empty if there is none."""
     if not value:
         return ""
-    return orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2).decode()
+    return compact_json(value)
 
 
 def _text(value: Any) -> str:

@@ -27,11 +27,7 @@ def read_recorder_state(path: Path) -> RecorderState:
     if not isinstance(value, dict):
         return RecorderState()
     backlog = value.get("backlog")
-    prefect = value.get("prefect")
-    if isinstance(prefect, dict):
-        prefect = prefect.get("up")
-    if isinstance(prefect, str):
-        prefect = {"up": True, "down": False}.get(prefect)
+    prefect = value.get("prefect_up")
     return RecorderState(
         known=True,
         backlog=backlog if isinstance(backlog, int) and not isinstance(backlog, bool) else None,

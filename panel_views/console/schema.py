@@ -117,7 +117,7 @@ def _rows(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Ite
 
 
 def _note(schema: Mapping[str, Any]) -> str:
-    parts = [str(schema["description"]).strip()] if schema.get("description") else []
+    parts = [str(schema["description"]).strip().rstrip(".")] if schema.get("description") else []
     limits = {
         "minimum": "at least",
         "exclusiveMinimum": "more than",
@@ -130,7 +130,7 @@ def _note(schema: Mapping[str, Any]) -> str:
     parts += [f"{words} {schema[key]}" for key, words in limits.items() if key in schema]
     if schema.get("default") is not None:
         parts.append("default " + _shown(schema["default"]))
-    return "; ".join(parts)
+    return " · ".join(parts)
 
 
 def form_fields(schema: Any) -> list[FormField]:

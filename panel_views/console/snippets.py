@@ -59,4 +59,8 @@ def _body(value: Any) -> str:
 
 def _python(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= _LONGEST else "..."
+    if len(text) > _LONGEST:
+        return "..."
+    if not isinstance(value, dict) or len(text) < 40:
+        return text
+    return "{\n" + "".join(f"    {key!r}: {item!r},\n" for key, item in value.items()) + "}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from ...flows.shortening import readable
 
 # Beyond these a page would be slow to load and to read; the API has the whole.
 MAX_TEXT = 40_000
+_LINE = 72
 MAX_PARSED = 4_000_000
 MAX_PICTURE = 3_000_000
 MAX_PICTURES = 12
@@ -52,8 +54,26 @@ def shown_value(content: bytes | None, images: Callable[[set[str]], set[str]]) -
         value = orjson.loads(content)
     except orjson.JSONDecodeError:
         return ShownValue(content[:MAX_TEXT].decode(errors="replace"), (), cut=len(content) > MAX_TEXT)
-    text = orjson.dumps(readable(value), option=orjson.OPT_INDENT_2).decode()
+    text = compact_json(readable(value))
     return ShownValue(text[:MAX_TEXT], _pictures(value, images), cut=len(text) > MAX_TEXT)
+
+
+def compact_json(value: Any, indent: int = 0, taken: int = 0) -> str:
+    """Indented JSON in which whatever fits on a line stays on one. `taken` counts the letters before the value."""
+    flat = _flat(value)
+    if len(flat) + indent + taken <= _LINE or not isinstance(value, dict | list) or not value:
+        return flat
+    inner, outer = " " * (indent + 2), " " * indent
+    if isinstance(value, dict):
+        keys = [(_flat(str(key)) + ": ", item) for key, item in value.items()]
+        lines = [f"{inner}{key}{compact_json(item, indent + 2, len(key))}" for key, item in keys]
+        return "{\n" + ",\n".join(lines) + f"\n{outer}}}"
+    lines = [f"{inner}{compact_json(item, indent + 2)}" for item in value]
+    return "[\n" + ",\n".join(lines) + f"\n{outer}]"
+
+
+def _flat(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _pictures(value: Any, images: Callable[[set[str]], set[str]]) -> tuple[Picture, ...]:

@@ -244,6 +244,9 @@ form.addEventListener("submit", async (event) => {
 form.addEventListener("change", async (event) => {
   const field = event.target.closest("[data-control=image]");
   if (!field) return;
+  // Whichever of the two was used last counts.
+  if (event.target.type === "file") control(field).value = "";
+  else field.querySelector("[data-file]").value = "";
   const file = field.querySelector("[data-file]").files[0];
   const typed = control(field).value.trim();
   const preview = field.querySelector("[data-preview]");
