@@ -21,7 +21,7 @@ from .errors import BadInput, Conflict, NotFound, SetupError, Unavailable, Workl
 # Prefect takes no more flow runs than these in one request.
 BULK_LIMIT = 100
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
-_PASSING_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_PASSING_STATUS = frozenset({408, 429, 502, 503, 504})
 _LONGEST_WAIT_S = 5.0
 
 
@@ -47,7 +47,6 @@ class DeploymentSpec:
     description: str = ""
     tags: Sequence[str] = ()
     parameter_schema: Mapping[str, Any] = field(default_factory=dict)
-    entrypoint: str | None = None
 
 
 class Deployment(NamedTuple):
@@ -113,7 +112,7 @@ class PrefectApi:
         attempts: how often a request is tried while Prefect says 503 or 429 or can't be reached.
 
     Every method raises Unavailable where Prefect can't be reached or is overloaded, NotFound, Conflict or BadInput
-    where it refuses, and SetupError where it wants credentials.
+    where it refuses, SetupError where it wants credentials, and WorkletsError where Prefect itself fails.
     """
 
     def __init__(
@@ -166,7 +165,6 @@ class PrefectApi:
             "description": spec.description,
             "tags": list(spec.tags),
             "parameter_openapi_schema": spec.parameter_schema,
-            "entrypoint": spec.entrypoint,
         }
         known = await self.find_deployment(spec.flow, spec.name)
         if known is not None:
@@ -245,7 +243,7 @@ def _problem_of(url: str, method: str, path: str, response: httpx.Response) -> W
         return Conflict(said)
     if status in (401, 403):
         return SetupError(f"{said} (set PREFECT_API_KEY or PREFECT_API_AUTH_STRING)")
-    return BadInput(said)
+    return WorkletsError(said) if status >= 500 else BadInput(said)
 
 
 def _asked_wait_s(response: httpx.Response, otherwise: float) -> float:

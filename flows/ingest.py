@@ -11,6 +11,7 @@ import fcntl
 import logging
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,13 +60,17 @@ class Ingest:
         store: where the runs go; SQLite or PostgreSQL.
         folder: the journal's folder.
         batch: how many lines go into one transaction at most.
+        on_rows: called after rows have been added.
     """
 
-    def __init__(self, store: Store, folder: Path, *, batch: int = 2000) -> None:
+    def __init__(
+        self, store: Store, folder: Path, *, batch: int = 2000, on_rows: Callable[[], None] | None = None
+    ) -> None:
         self.store = store
         self.folder = folder
         self.counters = IngestCounters()
         self._batch = batch
+        self._on_rows = on_rows
         self._open: dict[str, _Reading] = {}
         insert = sqlite.insert if store.is_sqlite else postgresql.insert
         runs, positions = Run.__table__, JournalPosition.__table__  # type: ignore[attr-defined]
@@ -167,6 +172,8 @@ class Ingest:
             rows = self._only_storable(reading, rows)
             self._write(reading, rows, end)
         self.counters.rows += len(rows)
+        if rows and self._on_rows is not None:
+            self._on_rows()
 
     def _write(self, reading: _Reading, rows: list[Row], end: int) -> None:
         with self.store.session() as session:
