@@ -240,6 +240,8 @@ def _arguments_cannot_fit(given: Any, wanted: Any) -> bool:
 
 def _class(hint: Any) -> type | None:
     """The class behind a hint, or None if there is no single one."""
+    if hint is Any:  # a class, since Python 3.11
+        return None
     if hint is None:
         return type(None)
     if typing.is_typeddict(hint):

@@ -1,0 +1,159 @@
+"""The HTTP routes of this room. `invoke` is not among them: it has a way of its own (flows/invoke.py)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
+
+from sqlmodel import col, select
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ..connectors.access import Role
+from ..connectors.errors import BadInput
+from ..connectors.files import FileStore
+from ..connectors.store import Store
+from ..connectors.tables import Worklet as WorkletRow
+from ..connectors.tables import WorkletVersion
+from ..connectors.web import Guard, json_response, read_body, read_json
+from .endpoints import route
+from .files_api import FilesApi
+from .openapi import Paths, openapi
+from .recent import RecentRuns
+from .registry import Registry
+from .runs_api import RunsApi
+
+BUNDLE_LIMIT = 50_000_000
+
+
+def routes(
+    registry: Registry,
+    guard: Guard,
+    store: Store,
+    files: FileStore,
+    *,
+    recent: RecentRuns | None = None,
+    more_paths: Iterable[Callable[[], Paths]] = (),
+) -> list[BaseRoute]:
+    """The routes of worklets, projects, runs, tables, files and the OpenAPI document.
+
+    Args:
+        registry: the live worklets.
+        guard: knows the callers.
+        store, files: where things are.
+        recent: the same object that the `InvokeApp` has, so that a run can be shown at once.
+        more_paths: give other rooms' paths for the OpenAPI document.
+    """
+    recent = recent if recent is not None else RecentRuns()
+    return [
+        *WorkletsApi(registry, guard, store, tuple(more_paths)).routes(),
+        *RunsApi(registry, guard, store, recent).routes(),
+        *FilesApi(guard, files).routes(),
+    ]
+
+
+class WorkletsApi:
+    """The routes below `/api/worklets` and `/api/projects`, and the OpenAPI document."""
+
+    def __init__(
+        self, registry: Registry, guard: Guard, store: Store, more_paths: tuple[Callable[[], Paths], ...]
+    ) -> None:
+        self._registry = registry
+        self._guard = guard
+        self._store = store
+        self._more_paths = more_paths
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes."""
+        return [
+            route("/api/worklets", self.list_worklets, "GET"),
+            route("/api/worklets/{name}", self.show, "GET"),
+            route("/api/worklets/{name}/promote", self.promote, "POST"),
+            route("/api/worklets/{name}/rollback", self.rollback, "POST"),
+            route("/api/projects/{project}/versions", self.push, "POST"),
+            route("/api/openapi.json", self.openapi, "GET"),
+        ]
+
+    async def list_worklets(self, request: Request) -> Response:
+        """Every worklet by name."""
+        await self._guard(request, Role.viewer, "see worklets")
+        rows = await asyncio.to_thread(self._rows)
+        return json_response({"worklets": [self._summary(row) for row in rows]})
+
+    def _rows(self) -> list[WorkletRow]:
+        with self._store.read() as session:
+            return list(session.exec(select(WorkletRow).order_by(WorkletRow.name)))
+
+    def _summary(self, row: WorkletRow) -> dict[str, Any]:
+        live = self._registry.live.get(row.name)
+        return {
+            "name": row.name,
+            "description": row.description,
+            "project": row.project,
+            "version": row.live_version,
+            "status": "live" if live is not None else "broken" if row.name in self._registry.broken else "loading",
+            "problem": self._registry.broken.get(row.name),
+            "tags": list(live.graph.tags) if live is not None else [],
+            "triggers": [trigger.model_dump(mode="json") for trigger in live.graph.triggers] if live else [],
+            "updated_at": row.updated_at,
+        }
+
+    async def show(self, request: Request) -> Response:
+        """One worklet with its graph, schemas and versions."""
+        await self._guard(request, Role.viewer, "see worklets")
+        name = request.path_params["name"]
+        live = self._registry.get(name)
+        row, versions = await asyncio.to_thread(self._versions, name)
+        return json_response(
+            {
+                **self._summary(row),
+                "graph": live.graph.model_dump(mode="json"),
+                "edges": live.graph.edges,
+                "input_schema": live.graph.input_schema,
+                "output_schema": live.graph.output_schema,
+                "versions": versions,
+            }
+        )
+
+    def _versions(self, name: str) -> tuple[WorkletRow, list[dict[str, Any]]]:
+        query = select(
+            WorkletVersion.number, WorkletVersion.project_hash, WorkletVersion.created_by, WorkletVersion.created_at
+        ).where(WorkletVersion.worklet_name == name)
+        with self._store.read() as session:
+            row = session.get(WorkletRow, name)
+            found = list(session.exec(query.order_by(col(WorkletVersion.number).desc())))
+        assert row is not None  # what is live has a row
+        names = ("version", "project_hash", "created_by", "created_at")
+        return row, [dict(zip(names, each, strict=True)) for each in found]
+
+    async def promote(self, request: Request) -> Response:
+        """Let the version of the body's `version` answer."""
+        await self._guard(request, Role.builder, "promote worklets")
+        body = await read_json(request)
+        version = body.get("version") if isinstance(body, dict) else None
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise BadInput('Send the version to promote as {"version": 3}.')
+        live = await asyncio.to_thread(self._registry.promote, request.path_params["name"], version)
+        return json_response({"name": live.name, "version": live.version})
+
+    async def rollback(self, request: Request) -> Response:
+        """Let the version before the live one answer."""
+        await self._guard(request, Role.builder, "roll worklets back")
+        live = await asyncio.to_thread(self._registry.rollback, request.path_params["name"])
+        return json_response({"name": live.name, "version": live.version})
+
+    async def push(self, request: Request) -> Response:
+        """Take a project's bundle (tar.gz); every worklet in it goes live, or none."""
+        principal = await self._guard(request, Role.builder, "push code")
+        bundle = await read_body(request, BUNDLE_LIMIT)
+        project = request.path_params["project"]
+        pushed = await asyncio.to_thread(self._registry.push, bundle, project, principal.id)
+        return json_response({"project": project, "worklets": [asdict(each) for each in pushed]}, 201)
+
+    async def openapi(self, request: Request) -> Response:
+        """The OpenAPI document of what is live."""
+        await self._guard(request, Role.viewer, "read the API's description")
+        return json_response(openapi(self._registry.live.values(), more_paths=self._more_paths))

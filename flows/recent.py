@@ -1,0 +1,32 @@
+"""The last runs of this process, for the moment until the recorder has taken them into the store."""
+
+from __future__ import annotations
+
+from .journal import RunRecord
+
+
+class RecentRuns:
+    """Remembers the last runs by id.
+
+    Args:
+        keep: how many.
+    """
+
+    def __init__(self, keep: int = 512) -> None:
+        self._keep = keep
+        self._runs: dict[str, RunRecord] = {}
+
+    def add(self, record: RunRecord) -> None:
+        """Remember a run; the oldest is forgotten."""
+        runs = self._runs
+        runs[record.id] = record
+        if len(runs) > self._keep:
+            del runs[next(iter(runs))]
+
+    def get(self, id: str) -> RunRecord | None:
+        """The run of that id, if it is among the last."""
+        return self._runs.get(id)
+
+    def newest(self) -> list[RunRecord]:
+        """All that are remembered, newest first."""
+        return list(self._runs.values())[::-1]

@@ -1,0 +1,140 @@
+"""Runs and saved rows, to read. Whoever may push code sees all runs; others see their own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+from sqlmodel import col, select
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from ..connectors.access import Principal, Role
+from ..connectors.errors import BadInput, NotAllowed, NotFound
+from ..connectors.store import Store
+from ..connectors.tables import Run, TableRow
+from ..connectors.web import Guard, json_response
+from .endpoints import number, route
+from .recent import RecentRuns
+from .registry import Registry
+
+_LATEST = 1 << 62
+STATES = ("completed", "failed", "timed-out", "cancelled")
+
+
+class RunsApi:
+    """The routes below `/api/runs` and `/api/tables`."""
+
+    def __init__(self, registry: Registry, guard: Guard, store: Store, recent: RecentRuns) -> None:
+        self._registry = registry
+        self._guard = guard
+        self._store = store
+        self._recent = recent
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes."""
+        return [
+            route("/api/runs", self.list_runs, "GET"),
+            route("/api/runs/{id}", self.show_run, "GET"),
+            route("/api/tables/{name}/rows", self.rows, "GET"),
+        ]
+
+    async def list_runs(self, request: Request) -> Response:
+        """Runs, newest first: `worklet`, `state`, `principal`, `before` (a started_us) and `limit` choose."""
+        principal = await self._guard(request, Role.viewer, "see runs")
+        query = request.query_params
+        state = query.get("state")
+        if state is not None and state not in STATES:
+            raise BadInput(f"There is no state {state[:40]!r}; use one of {', '.join(STATES)}.")
+        wanted = query.get("principal")
+        if principal.role < Role.builder:
+            if wanted not in (None, principal.id):
+                raise NotAllowed("You may see your own runs only; seeing others' needs the role builder.")
+            wanted = principal.id
+        before = number(request, "before", _LATEST, low=0, high=_LATEST)
+        limit = number(request, "limit", 50, low=1, high=500)
+        rows = await asyncio.to_thread(self._select_runs, query.get("worklet"), state, wanted, before, limit)
+        following = rows[-1]["started_us"] if len(rows) == limit else None
+        return json_response({"runs": rows, "next_before": following})
+
+    def _select_runs(
+        self, worklet: str | None, state: str | None, principal: str | None, before: int, limit: int
+    ) -> list[dict[str, Any]]:
+        query = select(Run).where(col(Run.started_us) < before)
+        for column, value in ((Run.worklet, worklet), (Run.state, state), (Run.principal, principal)):
+            if value is not None:
+                query = query.where(col(column) == value)
+        with self._store.read() as session:
+            found = list(session.exec(query.order_by(col(Run.started_us).desc()).limit(limit)))
+        return [_summary(run) for run in found]
+
+    async def show_run(self, request: Request) -> Response:
+        """One run with its input, output, nodes and, for builders, the traceback of a failure."""
+        principal = await self._guard(request, Role.viewer, "see runs")
+        id = request.path_params["id"]
+        run = await asyncio.to_thread(self._run, id)
+        mine = run is not None and (run.principal == principal.id or principal.role >= Role.builder)
+        if run is None or not mine:
+            raise NotFound(f"There is no run {id[:64]!r}; GET /api/runs lists yours.")
+        return json_response(_details(run, principal))
+
+    def _run(self, id: str) -> Any:
+        with self._store.read() as session:
+            found = session.get(Run, id)
+        return found if found is not None else self._recent.get(id)
+
+    async def rows(self, request: Request) -> Response:
+        """A table's rows, newest first: the caller's own, or with `?owner=*` an admin's everybody's."""
+        principal = await self._guard(request, Role.viewer, "read tables")
+        owner: str | None = request.query_params.get("owner", principal.id)
+        if owner != principal.id and principal.role < Role.admin:
+            raise NotAllowed("You may read your own rows only; reading others' needs the role admin.")
+        owner = None if owner == "*" else owner
+        limit = number(request, "limit", 100, low=1, high=1000)
+        offset = number(request, "offset", 0, low=0, high=_LATEST)
+        name = request.path_params["name"]
+        rows = await asyncio.to_thread(self._select_rows, name, owner, limit, offset)
+        return json_response({"table": name, "rows": rows})
+
+    def _select_rows(self, table: str, owner: str | None, limit: int, offset: int) -> list[dict[str, Any]]:
+        query = select(TableRow).where(TableRow.table_name == table)
+        if owner is not None:
+            query = query.where(TableRow.owner == owner)
+        query = query.order_by(col(TableRow.created_at).desc(), col(TableRow.position), col(TableRow.id))
+        with self._store.read() as session:
+            found = list(session.exec(query.limit(limit).offset(offset)))
+        return [row.model_dump(exclude={"table_name"}) for row in found]
+
+
+def _summary(run: Any) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "worklet": run.worklet,
+        "version": run.version,
+        "trigger": run.trigger,
+        "principal": run.principal,
+        "state": run.state,
+        "started_us": run.started_us,
+        "duration_us": run.duration_us,
+        "error": run.error.get("detail") if run.error else None,
+    }
+
+
+def _details(run: Any, principal: Principal) -> dict[str, Any]:
+    error = dict(run.error) if run.error else None
+    if error is not None and principal.role < Role.builder:
+        error.pop("traceback", None)
+    names = ("id", "kind", "state", "offset_us", "duration_us", "error")
+    return {
+        **_summary(run),
+        "error": error,
+        "input": _value(run.input),
+        "output": _value(run.output),
+        "nodes": [dict(zip(names, entry, strict=False)) for entry in run.nodes],
+    }
+
+
+def _value(recorded: bytes | None) -> Any:
+    return orjson.loads(recorded) if recorded else None
