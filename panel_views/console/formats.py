@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from urllib.parse import quote
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _UNITS = (("year", 31_536_000), ("month", 2_592_000), ("day", 86_400), ("h", 3_600), ("min", 60))
+_COUNTED = ("year", "month", "day")
 
 
 def duration(microseconds: int | float) -> str:
@@ -55,7 +56,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     for name, length in _UNITS:
         count = int(seconds // length)
         if count:
-            return f"{count} {name}{'s' if count > 1 and len(name) > 3 else ''} ago"
+            return f"{count} {name}{'s' if count > 1 and name in _COUNTED else ''} ago"
     return f"{int(seconds)} s ago" if seconds >= 10 else "just now"
 
 
@@ -82,3 +83,13 @@ def url_part(text: str) -> str:
 def short(identifier: str) -> str:
     """The first digits of a long identifier."""
     return identifier[:8]
+
+
+def with_code(text: str) -> Markup:
+    """A message with what stands between backticks as code."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts)
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.routing import BaseRoute, Route
 
 from ...connectors.layout import DataDirectory
 from ...connectors.store import Store
 from ...connectors.web import Guard
+from ...flows.journal import RunRecord
 from .assets import Assets
 from .links import ConsoleLinks
 from .login import login_routes
@@ -19,7 +22,18 @@ from .rendering import Renderer
 from .site import Site, nothing_here
 
 
-def routes(*, store: Store, guard: Guard, links: ConsoleLinks, data: DataDirectory) -> list[BaseRoute]:
+def _none_recent(_run_id: str) -> RunRecord | None:
+    return None
+
+
+def routes(
+    *,
+    store: Store,
+    guard: Guard,
+    links: ConsoleLinks,
+    data: DataDirectory,
+    recent_run: Callable[[str], RunRecord | None] = _none_recent,
+) -> list[BaseRoute]:
     """The routes of the console: /console..., /login, /login/{token} and /logout.
 
     Args:
@@ -27,9 +41,10 @@ def routes(*, store: Store, guard: Guard, links: ConsoleLinks, data: DataDirecto
         guard: knows who visits; its Access signs people in and out.
         links: addresses outside the console.
         data: where the recorder's process leaves word of itself (`run/recorder.json`).
+        recent_run: a run by its id for the moment until the store has it (`RecentRuns.get`).
     """
     assets = Assets()
-    site = Site(guard, ConsoleQueries(store), Renderer(assets), links, data.run / "recorder.json")
+    site = Site(guard, ConsoleQueries(store), Renderer(assets), links, data.run / "recorder.json", recent_run)
     pages = {
         "/console": overview,
         "/console/models": model_list,

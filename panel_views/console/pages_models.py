@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 from starlette.responses import Response
 
+from ...bentos.signature import Signature
 from ...connectors.access import Role
 from ...connectors.tables import ModelVersion
 from . import snippets
+from .schema import SchemaRow, example
 from .site import Site, Visit
 from .values import compact_json
+
+_LONG_SAMPLE = 1_000
 
 
 def model_list(site: Site, visit: Visit) -> Response:
@@ -35,7 +40,10 @@ def model_detail(site: Site, visit: Visit) -> Response:
         live=live,
         shown=shown,
         framework=_text(manifest.get("framework")),
-        signature=pretty(manifest.get("signature")),
+        inputs=fields(manifest, "inputs"),
+        outputs=fields(manifest, "outputs"),
+        credit=_text(manifest.get("credit")),
+        metadata=_pairs(manifest.get("metadata")),
         environment=environment(manifest),
         curl=snippets.model_curl(site.base_url(visit), model.name, sample(manifest)),
         key_command=snippets.key_command(),
@@ -53,36 +61,40 @@ def can_roll_back(versions: list[ModelVersion], live: ModelVersion | None) -> bo
 
 
 def environment(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The packages and versions that the model was packed with, as (name, version)."""
-    found: list[tuple[str, str]] = []
-    for key in ("environment", "framework_versions", "versions", "packages"):
-        value = manifest.get(key)
-        if isinstance(value, dict):
-            for name, version in value.items():
-                if isinstance(version, dict):
-                    found += [(str(inner), str(number)) for inner, number in version.items()]
-                elif isinstance(version, str | int | float):
-                    found.append((str(name), str(version)))
-    return list(dict.fromkeys(found))
+    """Python and the packages that the model was packed with, as (name, version)."""
+    packages = manifest.get("packages")
+    found = [("python", str(manifest["python"]))] if manifest.get("python") else []
+    return found + [(str(name), str(version)) for name, version in (packages or {}).items()]
+
+
+def fields(manifest: Mapping[str, Any], side: str) -> list[SchemaRow]:
+    """The inputs or outputs (`side`) of the model's signature; empty where it has none that can be read."""
+    try:
+        signature = Signature.model_validate(manifest.get("signature"))
+    except ValidationError:
+        return []
+    return [
+        SchemaRow(field.name, 0, field.describe(), side == "inputs" and field.required, field.description)
+        for field in (signature.inputs if side == "inputs" else signature.outputs)
+    ]
 
 
 def sample(manifest: Mapping[str, Any]) -> Any:
-    """Inputs for the snippet: the sample that the model came with, or an outline."""
-    for key in ("sample_input", "sample", "example"):
-        value = manifest.get(key)
-        if value is not None and len(orjson.dumps(value, default=str)) < 2_000:
-            return value
-    return [[0.0]]
-
-
-def pretty(value: Any) -> str:
-    """A part of the manifest as indented JSON, empty if there is none."""
-    if not value:
-        return ""
-    return compact_json(value)
+    """Inputs for the snippet: the sample that the model came with if it is short, else what fits its signature."""
+    value = manifest.get("sample")
+    if value is not None and len(orjson.dumps(value, default=str)) < _LONG_SAMPLE:
+        return value
+    try:
+        return example(Signature.model_validate(manifest.get("signature")).input_schema())
+    except ValidationError:
+        return []
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, dict):
-        return str(value.get("name") or "")
     return str(value) if value else ""
+
+
+def _pairs(value: Any) -> list[tuple[str, str]]:
+    if not isinstance(value, dict):
+        return []
+    return [(str(name), inner if isinstance(inner, str) else compact_json(inner)) for name, inner in value.items()]

@@ -14,6 +14,8 @@ from .schema import example
 from .site import Site, Visit
 
 _CHART_HEIGHT = 56.0
+# Of worklets, models and views each.
+_LISTED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,13 @@ def overview(site: Site, visit: Visit) -> Response:
         visit,
         "overview.html",
         section="overview",
-        counts=site.queries.counts(),
         activity=activity,
         columns=columns(activity),
         recorder=read_recorder_state(site.recorder_file),
-        worklets=worklets[:6],
-        models=site.queries.models()[:6],
-        views=site.queries.views()[:6],
+        worklets=worklets,
+        models=site.queries.models(),
+        views=site.queries.views(visit.principal),
+        listed=_LISTED,
         runs=runs.lines,
         callers=site.queries.caller_names(line.principal for line in runs.lines),
         first_worklet=first,
@@ -59,7 +61,7 @@ def overview(site: Site, visit: Visit) -> Response:
 
 def view_list(site: Site, visit: Visit) -> Response:
     """/console/views"""
-    return site.render(visit, "views.html", section="views", views=site.queries.views())
+    return site.render(visit, "views.html", section="views", views=site.queries.views(visit.principal))
 
 
 def columns(activity: Activity) -> list[Column]:

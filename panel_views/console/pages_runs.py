@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from ...connectors.errors import NotFound
 from ...connectors.tables import Run
+from ...flows.journal import RunRecord
 from .graph_svg import NodeState, graph_svg
 from .queries import STATES
 from .site import Site, Visit
@@ -62,8 +63,9 @@ def run_list(site: Site, visit: Visit) -> Response:
 def run_detail(site: Site, visit: Visit) -> Response:
     """/console/runs/{id}"""
     identity = visit.path("id")
+    run = site.recent_run(identity)
     try:
-        run = site.queries.run(identity)
+        run = run or site.queries.run(identity)
     except NotFound:
         waited = _count(visit.query("wait"))
         if not 0 < waited <= _LOOKS:
@@ -88,7 +90,7 @@ def run_detail(site: Site, visit: Visit) -> Response:
     )
 
 
-def bars(run: Run) -> list[Bar]:
+def bars(run: Run | RunRecord) -> list[Bar]:
     """The waterfall: one bar a node, in the order in which they began. Entries of another shape are left out."""
     entries = [entry for entry in run.nodes if _is_entry(entry)]
     # A node may have been measured beyond the run's own end by a microsecond or two.

@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Row, func, literal, select, tuple_
 from sqlmodel import col
 
+from ...connectors.access import Principal, Role
 from ...connectors.errors import BadInput, NotFound
 from ...connectors.store import Store
 from ...connectors.tables import ApiKey, Model, ModelVersion, Run, StoredFile, User, View, Worklet, WorkletVersion
+from ..publishing import views_for
 
 HOUR_US = 3_600_000_000
 # Counting stops here: a busy instance has millions of runs a day, and the overview must stay cheap.
@@ -75,12 +77,14 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """How many there are."""
+class ViewLine:
+    """A view as a list shows it; `published` is None for one that nobody sees yet."""
 
-    worklets: int
-    models: int
-    views: int
+    slug: str
+    title: str
+    description: str
+    published: int | None
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,16 +284,17 @@ class ConsoleQueries:
 
     # --- the rest -----------------------------------------------------------------------------------
 
-    def views(self) -> list[View]:
-        """Every view by title."""
-        with self._store.read() as session:
-            return list(session.scalars(select(View).order_by(col(View.title), col(View.slug))))
-
-    def counts(self) -> Counts:
-        """How many worklets, models and views there are."""
-        with self._store.read() as session:
-            numbers = [session.scalar(select(func.count()).select_from(table)) or 0 for table in (Worklet, Model, View)]
-        return Counts(*numbers)
+    def views(self, principal: Principal) -> list[ViewLine]:
+        """The views that the visitor may open, by title; for a builder also those that are not published."""
+        lines = [
+            ViewLine(view["slug"], view["title"], view["description"], view["version"], view["updated_at"])
+            for view in views_for(self._store, principal)
+        ]
+        if principal.role >= Role.builder:
+            with self._store.read() as session:
+                drafts = session.scalars(select(View).where(col(View.published).is_(None)).order_by(col(View.title)))
+                lines += [ViewLine(view.slug, view.title or view.slug, "", None, view.updated_at) for view in drafts]
+        return lines
 
     def caller_names(self, identities: Iterable[str | None]) -> dict[str, str]:
         """The names of users and keys by their principal's id; unknown ones are left out."""

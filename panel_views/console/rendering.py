@@ -47,6 +47,7 @@ class Renderer:
             time_us=lambda microseconds: formats.time_element(formats.from_us(microseconds)),
             url_part=formats.url_part,
             short=formats.short,
+            with_code=formats.with_code,
         )
 
     def page(self, template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:

@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from ...connectors.access import Principal, Role
 from ...connectors.errors import NotFound, NotSignedIn, WorkletsError
 from ...connectors.web import Guard
+from ...flows.journal import RunRecord
 from .links import ConsoleLinks
 from .queries import ConsoleQueries
 from .rendering import HEADERS, Renderer
@@ -57,6 +58,7 @@ class Site:
     renderer: Renderer
     links: ConsoleLinks
     recorder_file: Path
+    recent_run: Callable[[str], RunRecord | None]
 
     def render(self, visit: Visit, template: str, *, section: str = "", status: int = 200, **context: Any) -> Response:
         """A page with the frame around it."""

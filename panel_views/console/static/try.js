@@ -28,7 +28,7 @@ async function valueOf(field) {
   if (field.dataset.control === "checkbox") return input.checked;
   if (field.dataset.control === "image") {
     const file = field.querySelector("[data-file]").files[0];
-    if (file) return dataUrl(file);
+    if (file) return file;
   }
   if (input.validity.badInput) throw new FieldFault("This is no number.");
   const text = input.value;
@@ -47,7 +47,31 @@ async function valueOf(field) {
   }
 }
 
-async function body() {
+// The values as a request: a form if there are files, which then travel as they are, else JSON.
+async function request(value) {
+  const entries = value && typeof value === "object" ? Object.entries(value) : [];
+  if (entries.some(([, inner]) => inner instanceof File)) {
+    const data = new FormData();
+    for (const [name, inner] of entries)
+      data.append(name, inner instanceof File || typeof inner === "string" ? inner : JSON.stringify(await plain(inner)));
+    return { body: data, headers: { accept: "application/json" } };
+  }
+  return {
+    body: JSON.stringify(await plain(value)),
+    headers: { "content-type": "application/json", accept: "application/json" },
+  };
+}
+
+// The value with each file in it as a data URL.
+async function plain(value) {
+  if (value instanceof File) return dataUrl(value);
+  if (Array.isArray(value)) return Promise.all(value.map(plain));
+  if (!value || typeof value !== "object") return value;
+  const entries = await Promise.all(Object.entries(value).map(async ([key, inner]) => [key, await plain(inner)]));
+  return Object.fromEntries(entries);
+}
+
+async function values() {
   let whole = {};
   let sound = true;
   for (const field of form.querySelectorAll(".field")) {
@@ -71,7 +95,7 @@ async function body() {
       sound = false;
     }
   }
-  return sound ? whole : null;
+  return sound ? { whole } : null;
 }
 
 function tell(field, text) {
@@ -195,19 +219,15 @@ function showFacts(response, seconds) {
 }
 
 async function run() {
-  const value = await body();
-  if (value === null) {
+  const found = await values();
+  if (found === null) {
     form.querySelector("[aria-invalid]").focus();
     return;
   }
   const began = performance.now();
   let response = null;
   try {
-    response = await fetch(form.dataset.try, {
-      method: "POST",
-      headers: { "content-type": "application/json", accept: "application/json" },
-      body: JSON.stringify(value),
-    });
+    response = await fetch(form.dataset.try, { method: "POST", ...(await request(found.whole)) });
     const text = await response.text();
     let answer;
     try {
