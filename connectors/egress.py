@@ -306,7 +306,9 @@ def _host(target: httpx.URL) -> str:
 
 
 def _port(target: httpx.URL) -> int:
-    return target.port or (443 if target.scheme == "https" else 80)
+    if target.port is not None:
+        return target.port
+    return 443 if target.scheme == "https" else 80
 
 
 def _core_url(target: httpx.URL) -> httpcore.URL:

@@ -12,7 +12,7 @@ import copy
 import io
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import unquote, urlsplit
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
@@ -235,10 +235,11 @@ class Image:
     @classmethod
     def _validate(cls, value: Any, info: ValidationInfo) -> Image:
         if isinstance(value, Image):
-            if value.field is None and info.field_name is not None:
-                value = copy.copy(value)
-                value.field = info.field_name
-            return value
+            if value.field is not None or info.field_name is None:
+                return value
+            named = copy.copy(value)
+            named.field = info.field_name
+            return named
         try:
             return cls(value, field=info.field_name)
         except BadInput as error:
@@ -358,6 +359,6 @@ def _is_array(value: object) -> bool:
     return numpy is not None and isinstance(value, numpy.ndarray)
 
 
-def _is_pillow(value: object) -> bool:
+def _is_pillow(value: object) -> TypeGuard[PillowImage.Image]:
     pillow = sys.modules.get("PIL.Image")
     return pillow is not None and isinstance(value, pillow.Image)
