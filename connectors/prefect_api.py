@@ -122,7 +122,7 @@ class PrefectApi:
         api_key: str | None = None,
         auth_string: str | None = None,
         timeout: float = 30.0,
-        attempts: int = 3,
+        attempts: int = 4,
     ) -> None:
         self.url = url.rstrip("/")
         headers = {"content-type": "application/json", "user-agent": "prefect-worklets"}
@@ -205,6 +205,11 @@ class PrefectApi:
         if events:
             await self._send("POST", "/events", events)
 
+    async def count_flow_runs(self, ids: Sequence[str]) -> int:
+        """How many of these flow runs Prefect has."""
+        count: int = await self._send("POST", "/flow_runs/count", {"flow_runs": {"id": {"any_": list(ids)}}})
+        return count
+
     async def count_task_runs(self, flow_run_ids: Sequence[str]) -> int:
         """How many task runs of these flow runs Prefect has stored."""
         count: int = await self._send("POST", "/task_runs/count", {"flow_runs": {"id": {"any_": list(flow_run_ids)}}})
@@ -220,12 +225,12 @@ class PrefectApi:
                     f"Prefect at {self.url} can't be reached ({type(error).__name__}: {error}); "
                     "see whether it runs and PREFECT_API_URL is right."
                 )
-                wait = 0.1 * 2**attempt
+                wait = 0.05 * 2**attempt
             else:
                 if response.is_success:
                     return orjson.loads(response.content) if response.content else None
                 problem = _problem_of(self.url, method, path, response)
-                wait = _asked_wait_s(response, 0.1 * 2**attempt)
+                wait = _asked_wait_s(response, 0.05 * 2**attempt)
             if not isinstance(problem, Unavailable) or attempt == self._attempts:
                 raise problem
             await asyncio.sleep(wait * random.uniform(0.7, 1.3))  # noqa: S311  (not for secrets)

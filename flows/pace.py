@@ -1,4 +1,4 @@
-"""How fast the recorder goes: one bulk request at a time, pauses that leave Prefect air, rests after failures."""
+"""How fast the recorder goes: a limit on the rate, rests after failures, and when there is room for the exact way."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-# After a bulk request the recorder pauses for this share of the time that it took.
-_PAUSE_SHARE = 0.5
-_LONGEST_PAUSE_S = 1.0
 _RESTS_S = (0.1, 0.2, 0.5, 1.0, 2.0, 3.0)
 _IDLE_S = 1.0
 # Runs that may be shown exactly: two requests each instead of a hundredth of one.
@@ -24,7 +21,6 @@ class Pace:
 
     def __init__(self, max_runs_per_second: float | None) -> None:
         self._max_rate = max_runs_per_second
-        self._turn = asyncio.Lock()
         self._failures = 0
         self._resting_until = 0.0
         self._single_left = 0
@@ -33,15 +29,11 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self, runs: int) -> AsyncIterator[None]:
-        """One bulk request; the pause after it is part of the turn."""
-        async with self._turn:
-            start = time.monotonic()
-            yield
-            took = time.monotonic() - start
-            pause = min(_LONGEST_PAUSE_S, took * _PAUSE_SHARE)
-            if self._max_rate:
-                pause = max(pause, runs / self._max_rate - took)
-            await asyncio.sleep(pause)
+        """The time in which `runs` runs are sent; it lasts as long as the limit on the rate says."""
+        start = time.monotonic()
+        yield
+        if self._max_rate:
+            await asyncio.sleep(max(0.0, runs / self._max_rate - (time.monotonic() - start)))
 
     def has_room(self, together: int) -> bool:
         """Whether one more of `together` waiting runs may be shown exactly; takes the room if so."""

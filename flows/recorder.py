@@ -1,6 +1,6 @@
 """The recorder: runs from the store to Prefect, at the pace that Prefect takes, each at least once and never twice.
 
-Two ways lead there. *In bulk*: up to `BULK_RUNS` flow runs in one request, each already in its last state; Prefect then
+Two ways lead there. *In bulk*: up to a hundred flow runs in one request, each already in its last state; Prefect then
 shows the time of recording as start and end. *Exactly*: the flow run is created as running and ended after as long as
 it really took, so that its duration is right; for runs that took long enough to tell, while there is little to do.
 Task runs go as events either way and carry their true times.
@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..connectors.errors import BadInput, Conflict, NotFound, Unavailable, WorkletsError
-from ..connectors.prefect_api import FlowRun, PrefectApi
+from ..connectors.prefect_api import BULK_LIMIT, FlowRun, PrefectApi
 from ..connectors.tables import Run
 from .deployments import Deployments
 from .outbox import BEGUN, REFUSED, Outbox
@@ -30,10 +30,12 @@ from .prefect_shape import final_state, flow_run_spec, node_count, node_events
 
 logger = logging.getLogger(__name__)
 
-BULK_RUNS = 50
 _EVENTS_AT_ONCE = 300
-# Batches whose task runs Prefect is still storing; more would overflow its queue of 10,000 events.
-_MOST_BATCHES = 4
+_BULK_ATTEMPTS = 8
+# What Prefect says where two of its own transactions met on SQLite; trying again helps.
+_LOCKED = "database is locked"
+# From sending a state to Prefect taking its time.
+_SET_STATE_S = 0.003
 _MOST_EXACT = 8
 # A state takes about as long to set, so that a shorter run can't be shown exactly.
 _SHORTEST_EXACT_US = 10_000
@@ -99,7 +101,7 @@ class Recorder:
         self._in_hand: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._exact_under_way = 0
-        self._bulk_under_way = 0
+        self._bulk_under_way = False
         self._failed: defaultdict[str, _Tried] = defaultdict(_Tried)
 
     def wake(self) -> None:
@@ -114,7 +116,8 @@ class Recorder:
                 try:
                     taken = await self.step()
                 except Exception as error:
-                    self._note_failure(error)
+                    down = isinstance(error, Unavailable) and not await self.api.healthy()
+                    self._note_failure(error, down=down)
                     taken = 0
                 if not taken:
                     await self._rest(stopping, self._pace.wait_s())
@@ -129,21 +132,17 @@ class Recorder:
         if not self.counters.prefect_up and not await self._came_up():
             return 0
         await self._deployments.refresh()
-        if self._bulk_under_way >= _MOST_BATCHES:
-            return 0
-        rows = await asyncio.to_thread(self.outbox.next_rows, self._pace.batch(BULK_RUNS), self._in_hand.copy())
+        rows = await asyncio.to_thread(self.outbox.next_rows, self._pace.batch(BULK_LIMIT), self._in_hand.copy())
         exact = [row for row in rows if self._goes_exactly(row, len(rows))]
         for row in exact:
             self._start([row], self._record_exactly(row))
         chosen = {row.id for row in exact}
         # A run that was begun waits for its turn to be ended exactly.
         rest = [row for row in rows if row.id not in chosen and row.recorded_us != BEGUN]
-        by_worklet: defaultdict[str, list[Run]] = defaultdict(list)
-        for row in rest:
-            by_worklet[row.worklet].append(row)
-        for worklet, group in by_worklet.items():
-            self._bulk_under_way += 1
-            self._start(group, self._record_in_bulk(worklet, group))
+        if self._bulk_under_way or not rest:
+            return len(exact)
+        self._bulk_under_way = True
+        self._start(rest, self._record_in_bulk(rest))
         return len(exact) + len(rest)
 
     async def settle(self) -> None:
@@ -184,8 +183,10 @@ class Recorder:
                 await work
                 self._pace.went_well()
             except Exception as error:
-                self._note_failure(error)
-                set_aside_s = await self._judge(ids, error)
+                down = isinstance(error, Unavailable) and not await self.api.healthy()
+                self._note_failure(error, down=down)
+                if not down:
+                    set_aside_s = await self._judge(ids, error)
             finally:
                 self._release(ids, set_aside_s)
 
@@ -200,63 +201,87 @@ class Recorder:
         self._in_hand.difference_update(ids)
         self._woken.set()
 
-    async def _record_in_bulk(self, worklet: str, rows: list[Run]) -> None:
+    async def _record_in_bulk(self, rows: list[Run]) -> None:
+        """One bulk request a worklet, then all node runs; on SQLite Prefect can't store both at once."""
         try:
-            graphs = {row.version: await self._deployments.graph(worklet, row.version) for row in rows}
-            specs = [flow_run_spec(row, graphs[row.version]) for row in rows]
-            async with self._pace.turn(len(rows)):
-                try:
-                    deployment = await self._deployments.id(worklet, rows[0].version)
-                    created = await self.api.create_flow_runs(deployment, specs)
-                except NotFound:
-                    # Prefect has forgotten the deployment: somebody deleted it, or it has another database now.
-                    self._deployments.forget(worklet)
-                    deployment = await self._deployments.id(worklet, rows[0].version)
-                    created = await self.api.create_flow_runs(deployment, specs)
+            by_worklet: defaultdict[str, list[Run]] = defaultdict(list)
+            for row in rows:
+                by_worklet[row.worklet].append(row)
             sent: list[tuple[Run, str]] = []
-            for row, spec, result in zip(rows, specs, created, strict=True):
-                # Prefect tells nothing of why it failed there, but does when it is sent alone.
-                id = result.id or (await self.api.create_flow_run(deployment, spec)).id
-                sent.append((row, id))
-            await self._record_nodes(sent)
+            async with self._pace.turn(len(rows)):
+                for worklet, group in by_worklet.items():
+                    sent += zip(group, await self._create(worklet, group), strict=True)
+                await self._record_nodes(sent)
+            await self._confirm([id for _, id in sent])
             await self._mark(rows)
         finally:
-            self._bulk_under_way -= 1
+            self._bulk_under_way = False
+
+    async def _create(self, worklet: str, rows: Sequence[Run]) -> list[str]:
+        """The ids of the flow runs of these runs, created if need be."""
+        specs = [flow_run_spec(row, await self._deployments.graph(worklet, row.version)) for row in rows]
+        forgotten = False
+        for attempt in range(1, _BULK_ATTEMPTS + 1):
+            deployment = await self._deployments.id(worklet, rows[0].version)
+            try:
+                created = await self.api.create_flow_runs(deployment, specs)
+            except NotFound:
+                if forgotten:
+                    raise
+                # Somebody deleted the deployment, or Prefect has another database now.
+                forgotten = True
+                self._deployments.forget(worklet)
+                continue
+            errors = [result.error for result in created if result.id is None]
+            if not errors:
+                return [result.id for result in created if result.id is not None]
+            # One failure spoils the transaction, so the ids of the others may be gone with it.
+            if not any(_LOCKED in str(error) for error in errors):
+                break
+            await asyncio.sleep(0.05 * attempt)
+        else:
+            raise Unavailable(f"Prefect at {self.api.url} is busy: its database stays locked.")
+        if len(rows) > 1:
+            raise WorkletsError(f"Prefect refuses {len(errors)} of {len(rows)} flow runs: {errors[0]}")
+        # Sent alone, Prefect says whose fault it is.
+        return [(await self.api.create_flow_run(deployment, specs[0])).id]
 
     async def _record_exactly(self, row: Run) -> None:
         try:
-            graph = await self._deployments.graph(row.worklet, row.version)
-            spec = flow_run_spec(row, graph, running=True)
+            spec = flow_run_spec(row, await self._deployments.graph(row.worklet, row.version), running=True)
+            deployment = await self._deployments.id(row.worklet, row.version)
             # Marked first: were it created and then met again by the bulk way, it would stay running for ever.
             await asyncio.to_thread(self.outbox.mark, [row.id], BEGUN)
-            begun_at = time.monotonic()
+            sent_at = datetime.now(UTC)
             try:
-                run = await self.api.create_flow_run(await self._deployments.id(row.worklet, row.version), spec)
+                run = await self.api.create_flow_run(deployment, spec)
             except NotFound:
                 self._deployments.forget(row.worklet)
-                begun_at = time.monotonic()
-                run = await self.api.create_flow_run(await self._deployments.id(row.worklet, row.version), spec)
+                raise
             nodes = asyncio.create_task(self._record_nodes([(row, run.id)]))
             try:
-                await self._end(row, run, begun_at)
+                await self._end(row, run, sent_at)
                 await nodes
             finally:
                 nodes.cancel()
+            await self._confirm([run.id])
             await self._mark([row])
             self.counters.exact += 1
         finally:
             self._exact_under_way -= 1
 
-    async def _end(self, row: Run, run: FlowRun, begun_at: float) -> None:
+    async def _end(self, row: Run, run: FlowRun, sent_at: datetime) -> None:
         """Let the flow run last as long as the run took, then set its last state."""
         if run.is_final:
             return
-        lasted = time.monotonic() - begun_at
-        if row.recorded_us == BEGUN and run.start_time is not None:
-            # Begun before a restart; by the clocks of two machines, which is as near as can be.
-            lasted = (datetime.now(UTC) - run.start_time).total_seconds()
+        now = datetime.now(UTC)
+        start = run.start_time or now
+        if row.recorded_us != BEGUN and not sent_at <= start <= now:
+            # Prefect's clock is another one; it has begun the run just now.
+            start = now
         duration = min(row.duration_us, _LONGEST_EXACT_US) / 1_000_000
-        await asyncio.sleep(min(duration, max(0.0, duration - lasted)))
+        left = duration - (now - start).total_seconds() - _SET_STATE_S
+        await asyncio.sleep(max(0.0, min(left, duration)))
         await self.api.set_state(run.id, final_state(row))
 
     async def _record_nodes(self, sent: Sequence[tuple[Run, str]]) -> None:
@@ -295,6 +320,12 @@ class Recorder:
                 stored, changed_at = count, time.monotonic()
         return False
 
+    async def _confirm(self, flow_run_ids: Sequence[str]) -> None:
+        """Make sure that Prefect has kept what it said it has. Raises Unavailable."""
+        kept = await self.api.count_flow_runs(flow_run_ids)
+        if kept < len(set(flow_run_ids)):
+            raise Unavailable(f"Prefect at {self.api.url} kept {kept} of {len(flow_run_ids)} flow runs.")
+
     async def _mark(self, rows: Sequence[Run]) -> None:
         ids = [row.id for row in rows]
         await asyncio.to_thread(self.outbox.mark, ids)
@@ -307,10 +338,9 @@ class Recorder:
 
         Answers for how many seconds to leave the runs aside; one that always fails must not hold up all others.
         """
-        if isinstance(error, Unavailable) and not await self.api.healthy():
-            return 0.0
         if len(ids) > 1:
-            self._pace.try_singly()
+            if not isinstance(error, Unavailable):
+                self._pace.try_singly()
             return 0.0
         tried = self._failed[ids[0]]
         tried.times += 1
@@ -327,7 +357,7 @@ class Recorder:
 
     async def _came_up(self) -> bool:
         if not await self.api.healthy():
-            self._note_failure(Unavailable(f"Prefect at {self.api.url} does not answer."))
+            self._note_failure(Unavailable(f"Prefect at {self.api.url} does not answer."), down=True)
             return False
         # It may have another database than before.
         self._deployments.forget_all()
@@ -336,22 +366,21 @@ class Recorder:
         logger.info("Prefect at %s answers; runs are recorded there.", self.api.url)
         return True
 
-    def _note_failure(self, error: Exception) -> None:
+    def _note_failure(self, error: Exception, *, down: bool = False) -> None:
         self.counters.failures += 1
         self.counters.last_error = f"{type(error).__name__}: {error}"[:500]
-        if isinstance(error, Unavailable):
-            self._note_outage(error)
+        self._pace.rest()
+        if down:
+            if self.counters.prefect_up or not self.counters.outages:
+                self.counters.outages += 1
+                logger.warning("%s Runs wait until it answers again.", error)
+            self.counters.prefect_up = False
+        elif isinstance(error, Unavailable):
+            logger.info("Prefect is busy, runs are tried again: %s", error)
         elif isinstance(error, WorkletsError):
             logger.error("A run could not be recorded in Prefect: %s", error)
         else:
             logger.error("Recording failed.", exc_info=error)
-        self._pace.rest()
-
-    def _note_outage(self, error: Exception) -> None:
-        if self.counters.prefect_up or not self.counters.outages:
-            self.counters.outages += 1
-            logger.warning("%s Runs wait until it answers again.", error)
-        self.counters.prefect_up = False
 
     async def _rest(self, stopping: asyncio.Task[bool], longest_s: float) -> None:
         woken = asyncio.create_task(self._woken.wait())
