@@ -22,7 +22,7 @@ from .rendering import Renderer
 from .site import Site, nothing_here
 
 
-def _none_recent(_run_id: str) -> RunRecord | None:
+def _nothing(_name: str) -> None:
     return None
 
 
@@ -32,7 +32,8 @@ def routes(
     guard: Guard,
     links: ConsoleLinks,
     data: DataDirectory,
-    recent_run: Callable[[str], RunRecord | None] = _none_recent,
+    recent_run: Callable[[str], RunRecord | None] = _nothing,
+    worklet_problem: Callable[[str], str | None] = _nothing,
 ) -> list[BaseRoute]:
     """The routes of the console: /console..., /login, /login/{token} and /logout.
 
@@ -42,9 +43,12 @@ def routes(
         links: addresses outside the console.
         data: where the recorder's process leaves word of itself (`run/recorder.json`).
         recent_run: a run by its id for the moment until the store has it (`RecentRuns.get`).
+        worklet_problem: why a worklet can't be loaded, by its name (`Registry.broken.get`).
     """
     assets = Assets()
-    site = Site(guard, ConsoleQueries(store), Renderer(assets), links, data.run / "recorder.json", recent_run)
+    site = Site(
+        guard, ConsoleQueries(store), Renderer(assets), links, data.run / "recorder.json", recent_run, worklet_problem
+    )
     pages = {
         "/console": overview,
         "/console/models": model_list,

@@ -32,9 +32,9 @@ class Column:
 
 def overview(site: Site, visit: Visit) -> Response:
     """/console"""
-    activity = site.queries.activity()
-    worklets = site.queries.worklets()
-    runs = site.queries.runs(limit=8)
+    activity = site.queries.activity(visit.sees_only)
+    worklets = site.queries.worklets(visit.sees_only)
+    runs = site.queries.runs(principal=visit.sees_only, limit=8)
     first = next((line.worklet for line in worklets if line.worklet.live_version is not None), None)
     curl = ""
     if first is not None and first.live_version is not None:
@@ -51,6 +51,7 @@ def overview(site: Site, visit: Visit) -> Response:
         models=site.queries.models(),
         views=site.queries.views(visit.principal),
         listed=_LISTED,
+        sees_all=visit.sees_only is None,
         runs=runs.lines,
         callers=site.queries.caller_names(line.principal for line in runs.lines),
         first_worklet=first,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from ...connectors.access import Role
 from ...connectors.errors import NotFound
 from ...connectors.tables import Run
 from ...flows.journal import RunRecord
@@ -39,7 +41,9 @@ def run_list(site: Site, visit: Visit) -> Response:
     """/console/runs"""
     worklet, state = visit.query("worklet"), visit.query("state")
     before = visit.query("before")
-    page = site.queries.runs(worklet=worklet or None, state=state or None, before=before or None)
+    page = site.queries.runs(
+        worklet=worklet or None, state=state or None, principal=visit.sees_only, before=before or None
+    )
     filters = {key: value for key, value in (("worklet", worklet), ("state", state)) if value}
     names = site.queries.worklet_names()
     if worklet and worklet not in names:
@@ -54,6 +58,7 @@ def run_list(site: Site, visit: Visit) -> Response:
         states=STATES,
         worklet=worklet,
         state=state,
+        sees_all=visit.sees_only is None,
         first_url="/console/runs" + ("?" + urlencode(filters) if filters else ""),
         is_first=not before,
         next_url="/console/runs?" + urlencode(filters | {"before": page.following}) if page.following else None,
@@ -63,15 +68,15 @@ def run_list(site: Site, visit: Visit) -> Response:
 def run_detail(site: Site, visit: Visit) -> Response:
     """/console/runs/{id}"""
     identity = visit.path("id")
-    run = site.recent_run(identity)
     try:
-        run = run or site.queries.run(identity)
+        run = _visible(site.recent_run(identity) or site.queries.run(identity), visit)
     except NotFound:
         waited = _count(visit.query("wait"))
         if not 0 < waited <= _LOOKS:
             raise
         following = f"{visit.request.url.path}?wait={waited + 1}"
         return site.render(visit, "run_waiting.html", section="runs", id=identity, following=following)
+    pictures = partial(site.queries.images, principal=visit.principal)
     graph = site.queries.graph(run.worklet, run.version)
     states = node_states(run.nodes)
     return site.render(
@@ -83,11 +88,19 @@ def run_detail(site: Site, visit: Visit) -> Response:
         bars=bars(run),
         wide_graph=graph_svg(graph, states=states, name=run.worklet),
         narrow_graph=graph_svg(graph, states=states, name=run.worklet, direction="down"),
-        input=shown_value(run.input, site.queries.images),
-        output=shown_value(run.output, site.queries.images),
+        input=shown_value(run.input, pictures),
+        output=shown_value(run.output, pictures),
         error=error_lines(run.error),
+        # Code is shown to those who may push it.
+        traceback=(run.error or {}).get("traceback", "") if visit.may(Role.builder) else "",
         prefect_run=site.links.prefect_run(run.id),
     )
+
+
+def _visible(run: Run | RunRecord, visit: Visit) -> Run | RunRecord:
+    if visit.sees_only is not None and run.principal != visit.sees_only:
+        raise NotFound(f"There is no run {run.id!r} of yours.")
+    return run
 
 
 def bars(run: Run | RunRecord) -> list[Bar]:

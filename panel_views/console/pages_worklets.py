@@ -16,7 +16,7 @@ from .site import Site, Visit
 
 def worklet_list(site: Site, visit: Visit) -> Response:
     """/console/worklets"""
-    return site.render(visit, "worklets.html", section="worklets", lines=site.queries.worklets())
+    return site.render(visit, "worklets.html", section="worklets", lines=site.queries.worklets(visit.sees_only))
 
 
 def worklet_detail(site: Site, visit: Visit) -> Response:
@@ -26,7 +26,7 @@ def worklet_detail(site: Site, visit: Visit) -> Response:
     graph: Mapping[str, Any] = live.graph if live is not None else {}
     body = example(graph.get("input_schema"))
     base_url = site.base_url(visit)
-    runs = site.queries.runs(worklet=worklet.name, limit=8)
+    runs = site.queries.runs(worklet=worklet.name, principal=visit.sees_only, limit=8)
     return site.render(
         visit,
         "worklet.html",
@@ -34,6 +34,7 @@ def worklet_detail(site: Site, visit: Visit) -> Response:
         worklet=worklet,
         versions=versions,
         live=live,
+        problem=site.worklet_problem(worklet.name),
         nodes=nodes_of(graph),
         max_nodes=MAX_NODES,
         triggers=trigger_texts(graph),

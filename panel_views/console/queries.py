@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, literal, select, tuple_
+from sqlalchemy import Select, func, literal, select, tuple_
 from sqlmodel import col
 
 from ...connectors.access import Principal, Role
@@ -156,24 +156,26 @@ class ConsoleQueries:
         return RunPage(lines[:limit], following)
 
     def run(self, identity: str) -> Run:
-        """One run with all that it holds. Raises NotFound."""
+        """One run with all that it holds, whoever's. Raises NotFound."""
         with self._store.read() as session:
             run = session.get(Run, identity)
         if run is None:
             raise NotFound(f"There is no run {identity!r}. A run appears here a moment after it has ended.")
         return run
 
-    def activity(self, now: datetime | None = None, hours: int = 24) -> Activity:
-        """How many runs began in each of the last hours, the current one included."""
+    def activity(self, principal: str | None = None, *, now: datetime | None = None, hours: int = 24) -> Activity:
+        """How many runs (of `principal`, or all) began in each of the last hours, the current one included."""
         this_hour = int((now or datetime.now(UTC)).timestamp() * 1_000_000) // HOUR_US
         first = this_hour - hours + 1
-        newest = (
+        begun: Select[Any] = (
             select(col(Run.started_us).label("started"), (col(Run.state) == "completed").label("good"))
             .where(col(Run.started_us) >= first * HOUR_US)
             .order_by(col(Run.started_us).desc())
             .limit(MAX_COUNTED)
-            .subquery()
         )
+        if principal is not None:
+            begun = begun.where(col(Run.principal) == principal)
+        newest = begun.subquery()
         hour = (newest.c.started - newest.c.started % HOUR_US).label("hour")
         with self._store.read() as session:
             rows = session.execute(select(hour, newest.c.good, func.count()).group_by(hour, newest.c.good)).all()
@@ -222,8 +224,8 @@ class ConsoleQueries:
 
     # --- worklets -----------------------------------------------------------------------------------
 
-    def worklets(self) -> list[WorkletLine]:
-        """Every worklet by name, with its newest run."""
+    def worklets(self, principal: str | None = None) -> list[WorkletLine]:
+        """Every worklet by name, with its newest run (of `principal`, or of anybody)."""
         with self._store.read() as session:
             worklets = session.scalars(select(Worklet).order_by(col(Worklet.name))).all()
             counted = _numbers(
@@ -240,12 +242,10 @@ class ConsoleQueries:
             ).all()
             last: dict[str, RunLine] = {}
             for worklet in worklets:  # one look into the index each, where a GROUP BY would read every run
-                newest = session.execute(
-                    select(*_RUN_COLUMNS)
-                    .where(col(Run.worklet) == worklet.name)
-                    .order_by(col(Run.started_us).desc())
-                    .limit(1)
-                ).first()
+                question = select(*_RUN_COLUMNS).where(col(Run.worklet) == worklet.name)
+                if principal is not None:
+                    question = question.where(col(Run.principal) == principal)
+                newest = session.execute(question.order_by(col(Run.started_us).desc()).limit(1)).first()
                 if newest is not None:
                     last[worklet.name] = RunLine(*newest)
         nodes = {name: len(graph.get("nodes") or ()) for name, graph in live}
@@ -313,23 +313,24 @@ class ConsoleQueries:
                 found[f"key:{identity}"] = f"{name} (key)"
         return found
 
-    def images(self, identities: Iterable[str]) -> set[str]:
-        """Those of the stored files that are pictures."""
+    def images(self, identities: Iterable[str], principal: Principal) -> set[str]:
+        """Those of the stored files that are pictures, and that the visitor may open."""
         wanted = set(identities)
         if not wanted:
             return set()
+        question = (
+            select(col(StoredFile.id))
+            .where(col(StoredFile.id).in_(wanted))
+            .where(col(StoredFile.content_type).like("image/%"))
+        )
+        if principal.role < Role.admin:
+            question = question.where(col(StoredFile.owner).is_(None) | (col(StoredFile.owner) == principal.id))
         with self._store.read() as session:
-            return set(
-                session.scalars(
-                    select(col(StoredFile.id))
-                    .where(col(StoredFile.id).in_(wanted))
-                    .where(col(StoredFile.content_type).like("image/%"))
-                )
-            )
+            return set(session.scalars(question))
 
 
-def _numbers(rows: Iterable[Row[tuple[str, int]]]) -> dict[str, int]:
-    return {row[0]: row[1] for row in rows}
+def _numbers(rows: Iterable[Sequence[Any]]) -> dict[str, int]:
+    return {str(name): int(count) for name, count in rows}
 
 
 def _mark(text: str) -> tuple[int, str]:

@@ -44,6 +44,11 @@ class Visit:
         """A parameter of the query, empty if missing."""
         return self.request.query_params.get(name, "").strip()
 
+    @property
+    def sees_only(self) -> str | None:
+        """Whose runs the visitor sees: None is everybody's, which whoever may push code sees. As in /api/runs."""
+        return None if self.principal.role >= Role.builder else self.principal.id
+
     def may(self, role: Role) -> bool:
         """Whether the visitor has at least that role."""
         return self.principal.role >= role
@@ -59,6 +64,7 @@ class Site:
     links: ConsoleLinks
     recorder_file: Path
     recent_run: Callable[[str], RunRecord | None]
+    worklet_problem: Callable[[str], str | None]
 
     def render(self, visit: Visit, template: str, *, section: str = "", status: int = 200, **context: Any) -> Response:
         """A page with the frame around it."""
