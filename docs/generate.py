@@ -40,7 +40,85 @@ def components() -> str:
     return "\n\n".join(parts)
 
 
-PARTS: dict[str, Callable[[], str]] = {"components": components}
+def errors() -> str:
+    """The problem types, from the tree of exceptions."""
+    from prefect_worklets.connectors.errors import WorkletsError
+
+    def tree(error: type[WorkletsError]) -> list[type[WorkletsError]]:
+        # A private subclass changes how an error is sent, not what it is.
+        public = [one for one in error.__subclasses__() if not one.__name__.startswith("_")]
+        return [error, *(deeper for one in public for deeper in tree(one))]
+
+    known = [error for error in tree(WorkletsError)[1:] if error.__module__.endswith("connectors.errors")]
+    rows = [
+        (f"`urn:worklets:problem:{_slug(error)}`", str(error.status), (error.__doc__ or "").split("\n")[0])
+        for error in sorted(known, key=lambda error: error.status)
+    ]
+    return _table(("type", "status", "when"), rows)
+
+
+def settings() -> str:
+    """The settings, from their class."""
+    from prefect_worklets.settings import Settings
+
+    rows = []
+    for name, field in Settings.model_fields.items():
+        factory = field.default_factory
+        # A default that is worked out differs from machine to machine: the page says it in words.
+        default = _code(field.default) if factory is None else _code([]) if factory is list else "see below"
+        rows.append((f"`WORKLETS_{name.upper()}`", field.description or "", default))
+    return _table(("variable", "what it sets", "default"), rows)
+
+
+def commands() -> str:
+    """The commands with their arguments and options, from the command line itself."""
+    import click
+    from typer.main import get_command
+
+    from prefect_worklets.cli import app
+
+    def walk(name: str, command: Any) -> list[str]:
+        if isinstance(command, click.Group) or hasattr(command, "commands"):
+            return [part for key, one in sorted(command.commands.items()) for part in walk(f"{name} {key}", one)]
+        return [_command(name, command)] if not command.hidden else []
+
+    return "\n\n".join(walk("worklets", get_command(app)))
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "components": components,
+    "errors": errors,
+    "settings": settings,
+    "commands": commands,
+}
+
+
+def _command(name: str, command: Any) -> str:
+    arguments = [one for one in command.params if one.param_type_name == "argument"]
+    options = [one for one in command.params if one.param_type_name == "option" and one.name != "help"]
+    words = [one.name.upper() if one.required else f"[{one.name.upper()}]" for one in arguments]
+    usage = " ".join([name, *words, *(["[OPTIONS]"] if options else [])])
+    rows = [(f"`{one.name.upper()}`", _plain(one.help), "") for one in arguments]
+    rows += [
+        (f"`{', '.join([*one.opts, *one.secondary_opts])}`", _plain(one.help), _option_default(one)) for one in options
+    ]
+    table = "\n\n" + _table(("argument or option", "what it does", "default"), rows) if rows else ""
+    return f"### {name}\n\n{_plain(command.help)}\n\n```text\n{usage}\n```{table}"
+
+
+def _option_default(option: Any) -> str:
+    if option.required:
+        return "needed"
+    return "" if option.default in (None, False, (), "") or callable(option.default) else _code(option.default)
+
+
+def _plain(text: str | None) -> str:
+    """A help text as one paragraph of Markdown; what stands after a form feed is for developers."""
+    return " ".join(re.sub(r"\[/?[a-z]+\]", "", (text or "").split("\f")[0]).split())
+
+
+def _slug(error: type[Exception]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", error.__name__).lower()
 
 
 def _type(part: dict[str, Any], schema: dict[str, Any]) -> str:
