@@ -1,1 +1,1 @@
-"""The Panel adapter: one class a component."""
+"""The components of a view: what there is (`kinds`), and one file each that draws it."""

@@ -1,0 +1,78 @@
+"""The HTTP routes of views: list, read, publish, and the document's schema."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ..connectors.access import Role
+from ..connectors.errors import NotFound
+from ..connectors.store import Store
+from ..connectors.web import Guard, json_response, read_json
+from .components.kinds import KINDS
+from .document import json_schema
+from .publishing import may_open, publish, published, views_for
+
+MAX_DOCUMENT_BYTES = 2_000_000
+
+
+def routes(store: Store, guard: Guard) -> list[BaseRoute]:
+    """The routes below /api/views. They raise WorkletsError, which the app answers as problem documents."""
+    handlers = _Views(store, guard)
+    return [
+        Route("/api/views", handlers.list, methods=["GET"]),
+        Route("/api/views", handlers.publish, methods=["POST"]),
+        Route("/api/views/schema", handlers.schema, methods=["GET"]),
+        Route("/api/views/components", handlers.components, methods=["GET"]),
+        Route("/api/views/{slug}", handlers.read, methods=["GET"]),
+    ]
+
+
+class _Views:
+    def __init__(self, store: Store, guard: Guard) -> None:
+        self._store = store
+        self._guard = guard
+
+    async def list(self, request: Request) -> Response:
+        principal = await self._guard(request, Role.viewer, "list views")
+        return json_response({"views": await asyncio.to_thread(views_for, self._store, principal)})
+
+    async def read(self, request: Request) -> Response:
+        principal = await self._guard(request, Role.viewer, "read views")
+        slug = request.path_params["slug"]
+        document = await asyncio.to_thread(published, self._store, slug)
+        if not may_open(document, principal):
+            raise NotFound(f"There is no view {slug[:64]!r}.")
+        return json_response(document.to_json())
+
+    async def publish(self, request: Request) -> Response:
+        principal = await self._guard(request, Role.builder, "publish a view")
+        value = await read_json(request, MAX_DOCUMENT_BYTES)
+        version = await asyncio.to_thread(publish, self._store, value, principal.id)
+        answer = {"slug": version.view_slug, "version": version.number, "address": f"/views/{version.view_slug}"}
+        return json_response(answer, status=201)
+
+    async def schema(self, request: Request) -> Response:
+        await self._guard(request, Role.viewer, "read the schema")
+        return json_response(json_schema())
+
+    async def components(self, request: Request) -> Response:
+        await self._guard(request, Role.viewer, "list components")
+        return json_response({"components": [_described(name) for name in sorted(KINDS)]})
+
+
+def _described(name: str) -> dict[str, object]:
+    kind = KINDS[name]
+    return {
+        "type": kind.type,
+        "title": kind.title,
+        "properties": kind.properties.model_json_schema(),
+        "values": sorted(kind.values),
+        "events": sorted(kind.events),
+        "size": list(kind.size),
+        "container": kind.container,
+        "thumbnail": kind.thumbnail,
+    }

@@ -1,0 +1,274 @@
+"""Reading a view document: `parse` checks its shape, then what needs more than shape, one function a rule."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from difflib import get_close_matches
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..connectors.errors import BadInput, DefinitionError, Fault
+from .components.kinds import KINDS, fault_text
+from .document import (
+    COLUMNS,
+    RESERVED_SLUGS,
+    Action,
+    Binding,
+    Component,
+    ComponentBinding,
+    EventBinding,
+    ExpressionBinding,
+    RunWorklet,
+    SetState,
+    StateBinding,
+    TableBinding,
+    ViewDocument,
+)
+from .expressions import parse as parse_expression
+
+Loc = tuple[str | int, ...]
+_EXPRESSION_STATE = {"session": "session", "user_state": "user", "view": "view"}
+
+
+def parse(value: Any) -> ViewDocument:
+    """Read and check a document, given as plain JSON. Raises DefinitionError with every fault and its place."""
+    try:
+        document = ViewDocument.model_validate(value)
+    except ValidationError as error:
+        entries = error.errors(include_url=False, include_input=False)
+        faults = [Fault(_readable(entry["loc"]), entry["msg"], entry["type"]) for entry in entries]
+        raise DefinitionError(_count(value, faults), faults=faults) from None
+    found = semantic_faults(document)
+    if found:
+        raise DefinitionError(_count(value, found), faults=found)
+    return document
+
+
+def semantic_faults(document: ViewDocument) -> list[Fault]:
+    """Every fault of a document whose shape is right."""
+    found = [*_slug(document), *_duplicates(document)]
+    for loc, component in _located(document):
+        found += _kind(loc, component)
+        found += _place(loc, component)
+        found += _parent(document, loc, component)
+        found += _bindings(document, loc, component)
+        found += _actions(document, loc, component)
+    return found or list(_cycles(document))
+
+
+def _located(document: ViewDocument) -> Iterator[tuple[Loc, Component]]:
+    for page_number, page in enumerate(document.pages):
+        for number, component in enumerate(page.components):
+            yield ("pages", page_number, "components", number), component
+
+
+def _slug(document: ViewDocument) -> Iterator[Fault]:
+    if document.slug in RESERVED_SLUGS:
+        taken = ", ".join(sorted(RESERVED_SLUGS))
+        yield Fault(("slug",), f"{document.slug!r} is taken", "reserved", f"choose another than {taken}")
+
+
+def _duplicates(document: ViewDocument) -> Iterator[Fault]:
+    keys = Counter(state.key for state in document.state)
+    for number, state in enumerate(document.state):
+        if keys[state.key] > 1:
+            yield Fault(("state", number, "name"), f"{state.key!r} is declared {keys[state.key]} times", "duplicate")
+    pages = Counter(page.id for page in document.pages)
+    for number, page in enumerate(document.pages):
+        if pages[page.id] > 1:
+            yield Fault(("pages", number, "id"), f"{pages[page.id]} pages have the id {page.id!r}", "duplicate")
+    ids = Counter(component.id for component in document.components())
+    for loc, component in _located(document):
+        if ids[component.id] > 1:
+            yield Fault((*loc, "id"), f"{ids[component.id]} components have the id {component.id!r}", "duplicate")
+
+
+def _kind(loc: Loc, component: Component) -> Iterator[Fault]:
+    kind = KINDS.get(component.type)
+    if kind is None:
+        yield _unknown((*loc, "type"), "component type", component.type, sorted(KINDS))
+        return
+    for name, value in component.properties.items():
+        if name not in kind.names():
+            yield _unknown((*loc, "properties", name), f"property of a {kind.type}", name, kind.names())
+            continue
+        try:
+            kind.check(name, value)
+        except ValidationError as error:
+            yield Fault((*loc, "properties", name), fault_text(error), "value")
+    for name in component.bindings:
+        if name not in kind.names():
+            yield _unknown((*loc, "bindings", name), f"property of a {kind.type}", name, kind.names())
+    for name in component.actions:
+        if name not in kind.events:
+            yield _unknown((*loc, "actions", name), f"event of a {kind.type}", name, sorted(kind.events))
+
+
+def _place(loc: Loc, component: Component) -> Iterator[Fault]:
+    if component.at.x + component.at.w > COLUMNS:
+        end = component.at.x + component.at.w
+        yield Fault((*loc, "at"), f"reaches to column {end} and the grid has {COLUMNS}", "place", "make w or x smaller")
+
+
+def _parent(document: ViewDocument, loc: Loc, component: Component) -> Iterator[Fault]:
+    if component.parent is None:
+        return
+    page = document.pages[int(loc[1])]
+    siblings = {other.id: other for other in page.components}
+    parent = siblings.get(component.parent)
+    if parent is None:
+        yield _unknown((*loc, "parent"), f"component on page {page.id!r}", component.parent, sorted(siblings))
+    elif parent.type in KINDS and not KINDS[parent.type].container:
+        yield Fault((*loc, "parent"), f"{component.parent!r} is a {parent.type}, which holds no others", "parent")
+    elif parent.parent is not None or parent.id == component.id:
+        yield Fault((*loc, "parent"), f"{component.parent!r} is itself inside another component", "parent")
+
+
+def _bindings(document: ViewDocument, loc: Loc, component: Component) -> Iterator[Fault]:
+    for name, binding in component.bindings.items():
+        if isinstance(binding, EventBinding):
+            yield Fault((*loc, "bindings", name), "an event can be read in actions only", "binding")
+        yield from _binding(document, (*loc, "bindings", name), binding)
+
+
+def _actions(document: ViewDocument, loc: Loc, component: Component) -> Iterator[Fault]:
+    for event, actions in component.actions.items():
+        for number, action in enumerate(actions):
+            yield from _action(document, (*loc, "actions", event, number), action)
+
+
+def _action(document: ViewDocument, loc: Loc, action: Action) -> Iterator[Fault]:
+    if isinstance(action, RunWorklet):
+        yield from _state(document, (*loc, "into"), action.into)
+        for name, binding in action.input.items():
+            yield from _binding(document, (*loc, "input", name), binding)
+            yield from _no_table((*loc, "input", name), binding)
+    elif isinstance(action, SetState):
+        yield from _state(document, (*loc, "state"), action.state)
+        yield from _binding(document, (*loc, "value"), action.value)
+        yield from _no_table((*loc, "value"), action.value)
+
+
+def _no_table(loc: Loc, binding: Binding) -> Iterator[Fault]:
+    if isinstance(binding, TableBinding):
+        yield Fault(loc, "an action can't read a table", "binding", "bind a component to it, and read the component")
+
+
+def _binding(document: ViewDocument, loc: Loc, binding: Binding) -> Iterator[Fault]:
+    if isinstance(binding, StateBinding):
+        yield from _state(document, (*loc, "state"), binding.state)
+    elif isinstance(binding, ComponentBinding):
+        yield from _component_value(document, loc, binding.component, binding.value)
+    elif isinstance(binding, ExpressionBinding):
+        try:
+            reads = parse_expression(binding.expr).reads
+        except BadInput as error:
+            yield Fault((*loc, "expr"), error.detail, "expression")
+            return
+        for path in sorted(reads):
+            yield from _read(document, (*loc, "expr"), path)
+
+
+def _read(document: ViewDocument, loc: Loc, path: tuple[str, ...]) -> Iterator[Fault]:
+    if path[0] == "user":
+        if path[1:] not in (("id",), ("name",), ("role",)):
+            yield Fault(loc, f"{'.'.join(path)} can't be read", "expression", "use user.id, user.name or user.role")
+    elif path[0] == "components":
+        if len(path) < 3:
+            yield Fault(loc, f"{'.'.join(path)} names no value", "expression", "write components.ID.VALUE")
+        else:
+            yield from _component_value(document, loc, path[1], path[2])
+    elif len(path) < 2:
+        yield Fault(loc, f"{path[0]} alone names no state", "expression", f"write {path[0]}.NAME")
+    else:
+        yield from _state(document, loc, f"{_EXPRESSION_STATE[path[0]]}.{path[1]}")
+
+
+def _state(document: ViewDocument, loc: Loc, key: str) -> Iterator[Fault]:
+    known = [state.key for state in document.state]
+    if key not in known:
+        yield _unknown(loc, "declared state", key, known)
+
+
+def _component_value(document: ViewDocument, loc: Loc, id: str, value: str) -> Iterator[Fault]:
+    component = document.component(id)
+    if component is None:
+        yield _unknown(loc, "component", id, [other.id for other in document.components()])
+    elif component.type in KINDS and value not in KINDS[component.type].values:
+        allowed = sorted(KINDS[component.type].values)
+        yield _unknown(loc, f"value of {id!r} (a {component.type})", value, allowed)
+
+
+def _cycles(document: ViewDocument) -> Iterator[Fault]:
+    try:
+        TopologicalSorter(property_edges(document)).prepare()
+    except CycleError as error:
+        chain = [f"{node[0]}.{node[1]}" for node in error.args[1]]
+        id, name = error.args[1][0]
+        for loc, component in _located(document):
+            if component.id == id:
+                yield Fault((*loc, "bindings", name), f"the bindings go in a circle: {' → '.join(chain)}", "cycle")
+
+
+def property_edges(document: ViewDocument) -> dict[tuple[str, str], set[tuple[str, str]]]:
+    """For each bound property `(component, name)`: the other components' values that it is computed from."""
+    edges: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for component in document.components():
+        for name, binding in component.bindings.items():
+            edges[component.id, name] = set(component_reads(binding))
+    return edges
+
+
+def component_reads(binding: Binding) -> Iterator[tuple[str, str]]:
+    """The components' values that a binding reads."""
+    if isinstance(binding, ComponentBinding):
+        yield binding.component, binding.value
+    elif isinstance(binding, ExpressionBinding):
+        for path in parse_expression(binding.expr).reads:
+            if path[0] == "components" and len(path) > 2:
+                yield path[1], path[2]
+
+
+def state_reads(binding: Binding) -> Iterator[str]:
+    """The states that a binding reads, as `session.result`."""
+    if isinstance(binding, StateBinding):
+        yield binding.state
+    elif isinstance(binding, ExpressionBinding):
+        for path in parse_expression(binding.expr).reads:
+            if path[0] in _EXPRESSION_STATE and len(path) > 1:
+                yield f"{_EXPRESSION_STATE[path[0]]}.{path[1]}"
+
+
+def _unknown(loc: Loc, what: str, name: str, known: list[str]) -> Fault:
+    close = get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        fix = f"did you mean {close[0]!r}?"
+    elif known:
+        fix = f"there is {', '.join(known[:12])}"
+    else:
+        fix = "there is none"
+    return Fault(loc, f"there is no {what} named {name!r}", "unknown", fix)
+
+
+def _readable(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    # pydantic puts a union's tag into the path; it is no key of the document.
+    tags = {"state", "component", "table", "user", "constant", "expr", "event", "run_worklet", "set_state", "refresh"}
+    kept: list[int | str] = []
+    for index, part in enumerate(loc):
+        previous = loc[index - 1] if index else None
+        before = loc[index - 2] if index > 1 else None
+        in_binding = before in ("bindings", "input") or previous == "value"
+        in_action = isinstance(previous, int) and len(loc) > 3 and "actions" in loc[:index]
+        if part in tags and (in_binding or in_action):
+            continue
+        kept.append(part)
+    return tuple(kept)
+
+
+def _count(value: Any, faults: list[Fault]) -> str:
+    slug = value.get("slug") if isinstance(value, dict) else None
+    name = f"The view {slug!r}" if isinstance(slug, str) else "The view"
+    return f"{name} has {len(faults)} fault{'s' if len(faults) != 1 else ''}."

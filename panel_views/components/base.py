@@ -1,0 +1,151 @@
+"""What every drawn component shares: its properties go to the browser as one dictionary, messages come back checked.
+
+The JavaScript beside this module never reads a property as HTML (kit.js: `textContent` only), so hostile text is
+text. The one exception is Markdown, whose HTML markdown.py makes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import param
+from panel.custom import JSComponent
+from pydantic import ValidationError
+
+from ..document import Component
+from ..runtime import Cell
+from .kinds import KINDS, Kind
+
+logger = logging.getLogger(__name__)
+
+FOLDER = Path(__file__).parent
+SCRIPTS = sorted(FOLDER.glob("*.js"))
+# Part of the scripts' addresses, so that browsers may keep them for ever.
+SCRIPTS_VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in SCRIPTS)).hexdigest()[:12]
+UI_PATH = f"/views/ui/{SCRIPTS_VERSION}"
+
+
+class Drawn(JSComponent):
+    """A component in the browser whose script is a file of this folder, served from our own origin."""
+
+    _script: ClassVar[str] = ""
+
+    @classmethod
+    def _render_esm(cls, compiled: bool | str = True, server: bool = False) -> str:
+        return f"{UI_PATH}/{cls._script}.js"
+
+    def _get_properties(self, doc: Any) -> dict[str, Any]:
+        # "url": the browser imports the script from its address instead of from text in the page.
+        return {**super()._get_properties(doc), "bundle": "url", "css_bundle": None}
+
+
+class Events:
+    """Where a component tells of what its user did."""
+
+    def __init__(
+        self,
+        changed: Callable[[str, str, Any], None],
+        fired: Callable[[str, str, Any], None],
+        asked: Callable[[str, str, Any], None],
+    ) -> None:
+        self.changed = changed
+        self.fired = fired
+        self.asked = asked
+
+
+class ViewComponent(Drawn):
+    """A component of a document: shows cells, tells of values and events."""
+
+    props = param.Dict(default={})
+    status = param.Dict(default={})
+
+    type: ClassVar[str] = ""
+
+    def __init__(self, component: Component, events: Events) -> None:
+        self._declared = component
+        self._outlet = events
+        self._complaint: str | None = None
+        self._plain = {name: self.kind().default(name) for name in self.kind().names()}
+        self._plain = {**self._jsonable(self._plain), **component.properties}
+        super().__init__(props=self._shown(), status={}, styles={"width": "100%", "height": "100%"})
+
+    @classmethod
+    def kind(cls) -> Kind:
+        """What this class draws."""
+        return KINDS[cls.type]
+
+    def show_cell(self, name: str, cell: Cell) -> None:
+        """Show a bound property's new value."""
+        if cell.status != "error" or cell.value is not None:
+            value = cell.value if cell.value is not None else self._declared.properties.get(name)
+            self._plain = {**self._plain, name: self.kind().default(name) if value is None else value}
+        status = {**self.status, name: cell.status}
+        self.param.update(props=self._shown(), status=status)
+
+    def show_status(self, name: str, status: str) -> None:
+        """Show only how a property stands."""
+        self.status = {**self.status, name: status}
+
+    def fault(self, message: str | None) -> None:
+        """Show what is wrong with this component's value; None takes it away."""
+        self._complaint = message
+        self.props = self._shown()
+
+    def transform(self, props: dict[str, Any]) -> dict[str, Any]:
+        """What goes to the browser for these properties."""
+        return props
+
+    def read_event(self, event: str, data: Any) -> Any:
+        """What an event of the browser means to actions. Raises LookupError, ValueError for nonsense."""
+        return None
+
+    def _shown(self) -> dict[str, Any]:
+        props = self._jsonable(self._plain)
+        if self._complaint is not None:
+            props["error"] = self._complaint
+        return self.transform(props)
+
+    @staticmethod
+    def _jsonable(props: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: [part.model_dump() if hasattr(part, "model_dump") else part for part in value]
+            if isinstance(value, list)
+            else value
+            for name, value in props.items()
+        }
+
+    def _handle_msg(self, data: Any) -> None:
+        """What the browser sent is not to be trusted: only known names, only values that fit."""
+        if not isinstance(data, dict):
+            return
+        if data.get("value") in self.kind().values:
+            self._receive(data["value"], data.get("data"))
+        elif data.get("event") in self.kind().events:
+            try:
+                payload = self.read_event(data["event"], data.get("data"))
+            except (LookupError, TypeError, ValueError):
+                return
+            self._outlet.fired(self._declared.id, data["event"], payload)
+        elif isinstance(data.get("ask"), str):
+            self._outlet.asked(self._declared.id, data["ask"], data.get("data"))
+
+    def _receive(self, name: str, value: Any) -> None:
+        try:
+            checked = self.kind().check(name, value)
+        except ValidationError:
+            logger.info("The component %s got a value from a browser that does not fit.", self._declared.id)
+            return
+        self.accept(name, checked)
+
+    def accept(self, name: str, value: Any) -> None:
+        """Take a checked value as its user's, and tell of it."""
+        self._complaint = None
+        self._plain = {**self._plain, name: value}
+        self.param.update(props=self._shown(), status={**self.status, name: "ready"})
+        self._outlet.changed(self._declared.id, name, value)
+        if "change" in self.kind().events:
+            self._outlet.fired(self._declared.id, "change", {"value": value})

@@ -1,0 +1,56 @@
+// The page, or a card on it: a grid of twelve columns that becomes one column where there is no room.
+import { h } from "./kit.js"
+
+const own = new CSSStyleSheet()
+own.replaceSync(`
+  :host { display: block; box-sizing: border-box; width: 100%; height: 100%; min-width: 0; color: var(--ink);
+    font: 400 15px/1.5 var(--font); container-type: inline-size; }
+  *, *::before, *::after { box-sizing: border-box; }
+  :host > div { height: 100%; }
+  .surface.card { height: calc(100% - var(--gap)); padding: 24px 24px calc(24px - var(--gap)); background: var(--surface);
+    border: 1px solid var(--line); border-radius: var(--radius); box-shadow: var(--shadow); }
+  header { margin-bottom: 16px; }
+  h2 { margin: 0; font-size: 17px; line-height: 24px; font-weight: 600; letter-spacing: -0.01em; }
+  header p { margin: 2px 0 0; color: var(--muted); font-size: 14px; line-height: 20px; }
+  .tracks { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); column-gap: var(--gap); }
+  .cell { grid-column: calc(var(--x) + 1) / span var(--w); grid-row: calc(var(--y) + 1) / span var(--h); min-width: 0;
+    min-height: calc(var(--h) * var(--unit)); padding-bottom: var(--gap); display: grid; }
+  .cell.card { padding-bottom: 0; }
+  .cell.fits, .page > .tracks > .cell.card { min-height: 0; }
+  .page > .tracks > .cell.card { min-height: calc(var(--h) * var(--unit)); }
+  .cell.alert { min-height: 0; padding-bottom: 0; }
+  @container (max-width: 719px) {
+    .page > .tracks > .cell { grid-column: 1 / -1; grid-row: auto; min-height: 0; }
+  }
+  @container (max-width: 420px) {
+    .card > .tracks > .cell { grid-column: 1 / -1; grid-row: auto; min-height: 0; }
+    .card > .tracks > .cell.half { grid-column: span 6; }
+  }
+  @container (max-width: 260px) { .card > .tracks > .cell.half { grid-column: 1 / -1; } }
+  @media (max-width: 719px) {
+    .surface.card { padding: 16px 16px calc(16px - var(--gap)); }
+    .card > .tracks { column-gap: 12px; }
+  }
+`)
+
+const FITS = new Set(["text", "markdown", "button", "slider", "number", "progress", "gallery"])
+
+export default {
+  render({ model, el }) {
+    const shadow = el.getRootNode()
+    shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, own]
+    const { kind, title, description } = model.props
+    const grid = h("div", { class: "tracks" })
+    const children = model.get_child("objects")
+    model.cells.forEach((cell, index) => {
+      const classes = ["cell", cell.type, cell.w <= 6 ? "half" : "", FITS.has(cell.type) ? "fits" : ""]
+      const box = h("div", { class: classes.join(" "), "data-component": cell.id }, children[index])
+      for (const side of ["x", "y", "w", "h"]) box.style.setProperty(`--${side}`, cell[side])
+      grid.append(box)
+    })
+    const head = title || description
+      ? h("header", {}, title ? h("h2", { text: title }) : null, description ? h("p", { text: description }) : null)
+      : null
+    return h(kind === "card" ? "section" : "div", { class: `surface ${kind}` }, ...[head, grid].filter(Boolean))
+  },
+}

@@ -1,0 +1,99 @@
+// What the components share: building DOM from text that is never read as HTML, icons, and the base style.
+
+const SVG = "http://www.w3.org/2000/svg"
+
+const ICONS = {
+  upload: "M12 15V4m0 0L7.5 8.5M12 4l4.5 4.5M4 15v3a2 2 0 0 0 2 2h12a2 2 0 0 0 2-2v-3",
+  image: "M4 6a2 2 0 0 1 2-2h12a2 2 0 0 1 2 2v12a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2Zm0 10 4.5-4.5 4 4 2.5-2.5 5 5M15.5 8.5h.01",
+  link: "M10 13.5a4 4 0 0 0 5.7 0l2.8-2.8a4 4 0 0 0-5.7-5.7l-1 1M14 10.5a4 4 0 0 0-5.7 0l-2.8 2.8a4 4 0 0 0 5.7 5.7l1-1",
+  close: "M6 6l12 12M18 6 6 18",
+  swap: "M4 8h13m0 0-3.5-3.5M17 8l-3.5 3.5M20 16H7m0 0 3.5-3.5M7 16l3.5 3.5",
+  download: "M12 4v11m0 0 4.5-4.5M12 15l-4.5-4.5M4 19h16",
+  warning: "M12 4 21 19.5H3ZM12 10v4.5m0 2.6v.1",
+  info: "M12 11v5m0-8.2v.1M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18Z",
+  check: "M5 12.5 10 17.5 19 7",
+}
+
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag)
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value == null || value === false) continue
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value)
+    else if (name === "text") element.textContent = value
+    else element.setAttribute(name, value === true ? "" : value)
+  }
+  element.append(...children.filter((child) => child != null))
+  return element
+}
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg")
+  const path = document.createElementNS(SVG, "path")
+  svg.setAttribute("viewBox", "0 0 24 24")
+  svg.setAttribute("class", "icon")
+  svg.setAttribute("aria-hidden", "true")
+  path.setAttribute("d", ICONS[name])
+  svg.append(path)
+  return svg
+}
+
+// Addresses that an <img> or a link may get; everything else shows nothing.
+export function safeSource(address) {
+  return typeof address === "string" && /^(\/(?!\/)|data:image\/(png|jpeg|webp|gif);|blob:)/.test(address) ? address : null
+}
+
+export function bytes(count) {
+  return count >= 1e6 ? `${+(count / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(count / 1e3))} kB`
+}
+
+let lastId = 0
+export function freshId(prefix) {
+  lastId += 1
+  return `${prefix}-${lastId}`
+}
+
+function sheet(css) {
+  const made = new CSSStyleSheet()
+  made.replaceSync(css)
+  return made
+}
+
+const BASE = sheet(`
+  :host { display: block; box-sizing: border-box; width: 100%; height: 100%; min-width: 0; color: var(--ink);
+    font: 400 15px/1.5 var(--font); -webkit-font-smoothing: antialiased; }
+  *, *::before, *::after { box-sizing: border-box; }
+  :host > div { height: 100%; min-width: 0; }
+  button, input { font: inherit; color: inherit; }
+  button { cursor: pointer; }
+  [hidden] { display: none !important; }
+  :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+  .icon { width: 1.25em; height: 1.25em; fill: none; stroke: currentColor; stroke-width: 1.75; stroke-linecap: round;
+    stroke-linejoin: round; flex: none; }
+  .label { font-weight: 550; font-size: 14px; line-height: 20px; }
+  .help { color: var(--muted); font-size: 13px; line-height: 18px; }
+  .fault { display: flex; gap: 6px; color: var(--danger); font-size: 13px; line-height: 18px; overflow-wrap: anywhere; }
+  .fault .icon { width: 16px; height: 16px; margin-top: 1px; }
+  @keyframes shimmer { from { background-position: 130% 0 } to { background-position: -130% 0 } }
+  @media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation-duration: 0s !important; transition: none !important; } }
+`)
+
+// A component: `build({root, send, emit, ask})` makes the DOM once and returns `update(props, status)`.
+export function component(css, build) {
+  const own = sheet(css)
+  return {
+    render({ model, el }) {
+      const shadow = el.getRootNode()
+      shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, BASE, own]
+      const update = build({
+        root: el,
+        send: (name, data) => model.send_msg({ value: name, data }),
+        emit: (name, data) => model.send_msg({ event: name, data }),
+        ask: (name, data) => model.send_msg({ ask: name, data }),
+      })
+      const refresh = () => update(model.props, model.status)
+      model.on("props", refresh)
+      model.on("status", refresh)
+      refresh()
+    },
+  }
+}

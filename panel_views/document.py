@@ -1,0 +1,218 @@
+"""The view document: pages of components on a grid, with bindings, actions, state and access. JSON in and out.
+
+Read one with `checks.parse`, which says every fault with its place. The document is a value: `operations.apply`
+makes a new one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
+
+COLUMNS = 12
+# Paths that the views process needs for itself.
+RESERVED_SLUGS = frozenset({"ui", "static", "components", "cdn", "examples"})
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+StateName = Annotated[str, Field(pattern=r"^(session|user|view)\.[A-Za-z][A-Za-z0-9_]{0,62}$")]
+Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,7}$")]
+TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+
+
+class Part(BaseModel):
+    """Base of the document's parts: unknown keys are faults, values are not changed in place."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- bindings ------------------------------------------------------------------------------------------
+
+
+class StateBinding(Part):
+    """A declared state: its value (or the part at `path`), or whether it is loading, empty or in error."""
+
+    state: StateName
+    path: Path | None = None
+    status: Literal["loading", "empty", "error"] | None = None
+
+
+class ComponentBinding(Part):
+    """A readable value of another component."""
+
+    component: Name
+    value: Name = "value"
+
+
+class TableBinding(Part):
+    """The newest rows of a table that the signed-in user owns."""
+
+    table: TableName
+    limit: int = Field(default=12, ge=1, le=200)
+
+
+class UserBinding(Part):
+    """Something about whoever looks at the view."""
+
+    user: Literal["id", "name", "role"]
+
+
+class ConstantBinding(Part):
+    """A value as it stands."""
+
+    constant: JsonValue
+
+
+class ExpressionBinding(Part):
+    """An expression over state, components and the user (see expressions.py)."""
+
+    expr: str = Field(min_length=1, max_length=500)
+
+
+class EventBinding(Part):
+    """What the event brought with it; in actions only."""
+
+    event: Path
+
+
+def _binding_tag(value: Any) -> str | None:
+    keys = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
+    found = [key for key in ("state", "component", "table", "user", "constant", "expr", "event") if key in keys]
+    return found[0] if found else None
+
+
+Binding = Annotated[
+    Annotated[StateBinding, Tag("state")]
+    | Annotated[ComponentBinding, Tag("component")]
+    | Annotated[TableBinding, Tag("table")]
+    | Annotated[UserBinding, Tag("user")]
+    | Annotated[ConstantBinding, Tag("constant")]
+    | Annotated[ExpressionBinding, Tag("expr")]
+    | Annotated[EventBinding, Tag("event")],
+    Discriminator(
+        _binding_tag,
+        custom_error_type="binding",
+        custom_error_message="a binding has one of the keys state, component, table, user, constant, expr or event",
+    ),
+]
+
+
+# --- actions -------------------------------------------------------------------------------------------
+
+
+class RunWorklet(Part):
+    """Run a worklet and put its answer, or its fault, into a state. A newer run outdates an older one."""
+
+    do: Literal["run_worklet"]
+    worklet: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    input: dict[Name, Binding] = {}
+    into: StateName
+
+
+class SetState(Part):
+    """Set a state."""
+
+    do: Literal["set_state"]
+    state: StateName
+    value: Binding
+
+
+class Refresh(Part):
+    """Read a table again."""
+
+    do: Literal["refresh"]
+    table: TableName
+
+
+Action = Annotated[RunWorklet | SetState | Refresh, Field(discriminator="do")]
+
+
+# --- components, pages, document -------------------------------------------------------------------------
+
+
+class Place(Part):
+    """Where a component stands on its grid of twelve columns, and how large it is."""
+
+    x: int = Field(default=0, ge=0, lt=COLUMNS)
+    y: int = Field(default=0, ge=0, le=500)
+    w: int = Field(default=COLUMNS, ge=1, le=COLUMNS)
+    h: int = Field(default=2, ge=1, le=100)
+
+
+class Component(Part):
+    """A component: its kind, its place on the page or in a container (`parent`), and what it is bound to."""
+
+    id: Name
+    type: str = Field(max_length=64)
+    at: Place = Place()
+    parent: Name | None = None
+    properties: dict[str, JsonValue] = {}
+    bindings: dict[str, Binding] = {}
+    actions: dict[str, list[Action]] = {}
+
+
+class Page(Part):
+    """A page: components on a grid."""
+
+    id: Name = "main"
+    title: str = Field(default="", max_length=200)
+    components: list[Component] = Field(default=[], max_length=200)
+
+
+class StateDeclaration(Part):
+    """A state. `session` lives as long as the page; `user` and `view` persist, for one user or for all."""
+
+    name: Name
+    scope: Literal["session", "user", "view"] = "session"
+    default: JsonValue = None
+
+    @property
+    def key(self) -> str:
+        """The name with its scope, as bindings write it."""
+        return f"{self.scope}.{self.name}"
+
+
+class ViewAccess(Part):
+    """Who may look: whoever has at least this role, or (`public`) everybody, signed in or not."""
+
+    public: bool = False
+    role: Literal["viewer", "operator", "builder", "admin"] = "viewer"
+
+
+class Theme(Part):
+    """The colours of a view."""
+
+    accent: str = Field(default="#3457d5", pattern=r"^#[0-9a-fA-F]{6}$")
+    mode: Literal["light", "dark", "auto"] = "light"
+
+
+class ViewDocument(Part):
+    """A view."""
+
+    version: Literal[1] = 1
+    slug: Slug
+    title: str = Field(min_length=1, max_length=200)
+    description: str = Field(default="", max_length=2000)
+    theme: Theme = Theme()
+    access: ViewAccess = ViewAccess()
+    state: list[StateDeclaration] = Field(default=[], max_length=200)
+    pages: list[Page] = Field(min_length=1, max_length=20)
+
+    def components(self) -> list[Component]:
+        """Every component of every page."""
+        return [component for page in self.pages for component in page.components]
+
+    def component(self, id: str) -> Component | None:
+        """The component of that id."""
+        return next((component for component in self.components() if component.id == id), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document as plain JSON, without what is at its default."""
+        return {"version": self.version, **self.model_dump(mode="json", exclude_defaults=True, by_alias=True)}
+
+
+def json_schema() -> dict[str, Any]:
+    """The published JSON schema of version 1."""
+    schema = ViewDocument.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:worklets:view:1", **schema}

@@ -1,0 +1,106 @@
+"""How a view reaches the rest: the HTTP app, as the signed-in user. Answers are plain JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import httpx
+
+from ..connectors.egress import Egress
+from ..connectors.errors import BadInput, Fault, TookTooLong, Unavailable, WorkletsError
+from ..connectors.web import ON_BEHALF_HEADER
+
+RUN_TIMEOUT = 180.0
+Identity = Callable[[], Awaitable[str]]
+
+
+class Gateway(Protocol):
+    """What the runtime asks of the outside. Every method raises WorkletsError."""
+
+    async def run_worklet(self, name: str, inputs: dict[str, Any]) -> Any:
+        """The worklet's answer."""
+        ...
+
+    async def rows(self, table: str, limit: int) -> list[dict[str, Any]]:
+        """The user's newest rows of a table, newest first."""
+        ...
+
+    async def import_image(self, url: str) -> str:
+        """The address on this server of the picture at `url`."""
+        ...
+
+
+class HttpGateway:
+    """The gateway of one signed-in user.
+
+    Args:
+        client: with the API's base URL; shared by every session.
+        internal_key: by which the HTTP app knows this process.
+        identity: the id of the user for whom, asked at every call; raises NotSignedIn when their session has ended.
+        egress: fetches pictures from other hosts, within its rules.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, internal_key: str, identity: Identity, egress: Egress) -> None:
+        self._client = client
+        self._internal_key = internal_key
+        self._identity = identity
+        self._egress = egress
+
+    async def run_worklet(self, name: str, inputs: dict[str, Any]) -> Any:
+        """Invoke a worklet. Raises WorkletsError with the answer's faults."""
+        return await self._call("POST", f"/api/worklets/{quote(name)}/invoke", json=inputs)
+
+    async def rows(self, table: str, limit: int) -> list[dict[str, Any]]:
+        """The user's newest rows. Raises WorkletsError."""
+        answer = await self._call("GET", f"/api/tables/{quote(table)}/rows", params={"limit": limit})
+        rows = answer.get("rows", answer.get("items", [])) if isinstance(answer, dict) else answer
+        return [row for row in rows if isinstance(row, dict)]
+
+    async def import_image(self, url: str) -> str:
+        """Fetch a picture of another host into the file store and return its address here. Raises BadInput."""
+        await self._identity()
+        fetched = await self._egress.get(url)
+        if not fetched.content_type.startswith("image/"):
+            raise BadInput(f"The address answers with {fetched.content_type or 'no type'}, which is no picture.")
+        headers = {"content-type": fetched.content_type}
+        answer = await self._call("POST", "/api/files", content=fetched.content, headers=headers)
+        return str(answer["url"])
+
+    async def _call(self, method: str, path: str, **options: Any) -> Any:
+        user = await self._identity()
+        headers = {"authorization": f"Bearer {self._internal_key}", ON_BEHALF_HEADER: user}
+        options["headers"] = {**options.get("headers", {}), **headers}
+        try:
+            response = await self._client.request(method, path, timeout=RUN_TIMEOUT, **options)
+        except httpx.TimeoutException:
+            raise TookTooLong(f"The server did not answer within {RUN_TIMEOUT:.0f} seconds; try again.") from None
+        except httpx.HTTPError:
+            raise Unavailable("The server can't be reached just now; try again in a moment.") from None
+        if response.is_error:
+            raise _error_of(response)
+        try:
+            return response.json()
+        except ValueError:
+            raise Unavailable("The server's answer can't be read; try again in a moment.") from None
+
+
+def _error_of(response: httpx.Response) -> WorkletsError:
+    """The error that a problem document tells of."""
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    if not isinstance(problem, dict):
+        problem = {}
+    detail = str(problem.get("detail") or f"The server answered with status {response.status_code}.")
+    entries = [entry for entry in problem.get("errors") or [] if isinstance(entry, dict)]
+    faults = [
+        Fault(tuple(entry.get("loc") or ()), str(entry.get("msg", "")), str(entry.get("type", "invalid")))
+        for entry in entries
+    ]
+    error = WorkletsError(detail, faults=faults)
+    error.status = response.status_code
+    error.title = str(problem.get("title") or error.title)
+    return error

@@ -1,0 +1,210 @@
+"""The requests that the views process answers: pages, websockets, scripts, and no module of a stranger's choice."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import panel
+from bokeh.server.urls import per_app_patterns
+from bokeh.util.token import get_token_payload
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from panel.io.server import (
+    AuthenticatedStaticFileHandler,
+    AutoloadJsHandler,
+    ComponentResourceHandler,
+    DocHandler,
+    WSHandler,
+)
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler
+
+from ..connectors.access import Principal
+from ..connectors.errors import NotAllowed, WorkletsError
+from ..connectors.store import Store
+from .auth import Doorkeeper, Visit, login_address
+from .components.base import FOLDER, SCRIPTS_VERSION
+from .publishing import views_for
+
+HERE = Path(__file__).parent
+PANEL_DIST = Path(panel.__file__).parent / "dist"
+CSS = (HERE / "theme.css").read_text(encoding="utf-8")
+# Pages may load, and be framed by, nothing but our own origin. Bokeh starts by inline scripts and makes functions.
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; connect-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'self'"
+)
+SECURITY_HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+}
+_COMPONENT = re.compile(r"panel(\.[a-z_0-9]+)+")
+templates = Environment(loader=FileSystemLoader(HERE), autoescape=select_autoescape(["html"]), trim_blocks=True)
+
+
+def user_name(principal: Principal | None) -> str:
+    """The name for the page's bar; empty when nobody has signed in."""
+    return principal.name if principal is not None else ""
+
+
+def _say(handler: RequestHandler, error: WorkletsError) -> None:
+    handler.set_status(error.status)
+    user = user_name(getattr(handler.request, "worklets_principal", None))
+    page = templates.get_template("message.html")
+    handler.finish(page.render(title=error.title, detail=error.detail, css=CSS, user=user))
+
+
+def _set_headers(handler: RequestHandler) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        handler.set_header(name, value)
+
+
+class ViewPage(DocHandler):  # type: ignore[misc]
+    """The page of a view."""
+
+    def get_login_url(self) -> str:
+        """Where to sign in."""
+        return login_address(self.request.uri)
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """The page, or why not."""
+        _set_headers(self)
+        visit = getattr(self.request, "worklets_visit", None)
+        if isinstance(visit, WorkletsError) and self.request.worklets_principal is not None:
+            _say(self, visit)
+            return
+        page = super().get(*args, **kwargs)
+        if page is not None:  # None: sent to the login
+            await page
+
+
+class ViewAutoload(AutoloadJsHandler):  # type: ignore[misc]
+    """The script that puts a view into another page; for whoever may open the view itself."""
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        """The script. 403 otherwise."""
+        if not isinstance(getattr(self.request, "worklets_visit", None), Visit):
+            raise HTTPError(403)
+        await super().get(*args, **kwargs)
+
+    async def options(self, *args: Any, **kwargs: Any) -> None:
+        """No other origin may read it."""
+        raise HTTPError(403)
+
+    def set_default_headers(self) -> None:
+        """Bokeh would allow every origin here."""
+        _set_headers(self)
+
+
+class ViewSocket(WSHandler):  # type: ignore[misc]
+    """The websocket of a view: open to the visitor whose page began the session, to nobody else."""
+
+    async def prepare(self) -> None:
+        """Refuse before the handshake."""
+        await super().prepare()
+        if self._finished:
+            return
+        if not isinstance(getattr(self.request, "worklets_visit", None), Visit):
+            self.set_status(403)
+            self.finish()
+
+    async def _async_open(self, token: str) -> None:
+        if get_token_payload(token).get("visitor") != visitor(self.request):
+            raise NotAllowed("The page belongs to another session.")
+        await super()._async_open(token)
+
+
+def visitor(request: Any) -> str:
+    """Who a request is from, for the session's signed token."""
+    principal: Principal | None = getattr(request, "worklets_principal", None)
+    return principal.id if principal is not None else ""
+
+
+class PanelResources(ComponentResourceHandler):  # type: ignore[misc]
+    """Resources of Panel's own components. The original imports whatever module the address names."""
+
+    def parse_url_path(self, path: str) -> str:
+        """The file behind an address. 404 for modules that are not Panel's or not loaded."""
+        module = path.split("/", 1)[0]
+        if not _COMPONENT.fullmatch(module) or module not in sys.modules:
+            raise HTTPError(404)
+        return str(super().parse_url_path(path))
+
+
+class Scripts(StaticFileHandler):
+    """The scripts of our components. Their address has their hash, so that browsers keep them."""
+
+    def parse_url_path(self, url_path: str) -> str:
+        """Only scripts and drawings, never the Python beside them."""
+        name = url_path.rpartition("/")[2]
+        if not re.fullmatch(r"[a-z_]+\.(js|svg)", name):
+            raise HTTPError(404)
+        return name
+
+    def set_extra_headers(self, path: str) -> None:
+        """Kept for a year if the address is of this version."""
+        current = f"/{SCRIPTS_VERSION}/" in self.request.path
+        self.set_header("cache-control", "public, max-age=31536000, immutable" if current else "no-cache")
+
+
+class Examples(AuthenticatedStaticFileHandler):  # type: ignore[misc]
+    """Example pictures, from the folder `examples` of the data directory."""
+
+    def parse_url_path(self, url_path: str) -> str:
+        """Pictures only."""
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}\.(jpg|png|webp)", url_path):
+            raise HTTPError(404)
+        return url_path
+
+    def set_extra_headers(self, path: str) -> None:
+        """Kept for an hour."""
+        self.set_header("cache-control", "private, max-age=3600")
+        self.set_header("x-content-type-options", "nosniff")
+
+
+class Health(RequestHandler):
+    """Says that the process answers."""
+
+    def get(self) -> None:
+        """`ok`."""
+        self.write("ok")
+
+
+class ViewList(RequestHandler):
+    """The views that the visitor may open."""
+
+    def initialize(self, store: Store, doorkeeper: Doorkeeper) -> None:
+        """Take what the pattern gives."""
+        self._store = store
+        self._doorkeeper = doorkeeper
+
+    async def get(self) -> None:
+        """The list, or the way to the login."""
+        if await self._doorkeeper.get_user_async(self) is None:
+            self.redirect(login_address(self.request.uri or "/views/"))
+            return
+        _set_headers(self)
+        principal = self.request.worklets_principal  # type: ignore[attr-defined]
+        found = await asyncio.to_thread(views_for, self._store, principal)
+        self.finish(templates.get_template("list.html").render(views=found, css=CSS, user=user_name(principal)))
+
+
+def use_own_handlers() -> None:
+    """Put our page, websocket and autoload in the place of Panel's, for servers made from now on."""
+    per_app_patterns[:] = [(r"/ws", ViewSocket), (r"/autoload.js", ViewAutoload), (r"/?", ViewPage)]
+    panel.io.server.ComponentResourceHandler = PanelResources
+
+
+def extra_patterns(store: Store, doorkeeper: Doorkeeper, examples: Path) -> list[tuple[Any, ...]]:
+    """Our own addresses below /views."""
+    return [
+        (r"/?", ViewList, {"store": store, "doorkeeper": doorkeeper}),
+        (r"/-/health", Health),
+        (r"/ui/(.*)", Scripts, {"path": str(FOLDER)}),
+        (r"/examples/(.*)", Examples, {"path": str(examples)}),
+        (r"/cdn/[^/]+/dist/(.*)", StaticFileHandler, {"path": str(PANEL_DIST)}),
+    ]

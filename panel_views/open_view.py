@@ -1,0 +1,135 @@
+"""One open view: the runtime's values go to the components, the components' events go to the runtime."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from ..connectors.errors import WorkletsError
+from .auth import Visit
+from .components.base import Events, ViewComponent
+from .components.grid import DRAWN, Grid, cell_of
+from .document import Component, Page
+from .gateway import Gateway
+from .runtime import Cell, Runtime, Save
+
+# Runs a function under the lock of the page's document, soon.
+Schedule = Callable[[Callable[[], None]], None]
+
+
+class OpenView:
+    """A view as one visitor has it open. Make it on the event loop.
+
+    Args:
+        visit: what is shown, and to whom.
+        gateway: the outside, as this visitor.
+        save: keeps states.
+        schedule: how changes reach the page once it is open; until `opened` they are made at once.
+    """
+
+    def __init__(self, visit: Visit, gateway: Gateway, save: Save, schedule: Schedule) -> None:
+        self._gateway = gateway
+        self._schedule = schedule
+        self._building = True
+        self._pending: list[Callable[[], None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._page = visit.document.pages[0]
+        events = Events(self._changed, self._fired, self._asked)
+        drawn = [part for part in self._page.components if part.type in DRAWN]
+        self._components: dict[str, ViewComponent] = {part.id: DRAWN[part.type](part, events) for part in drawn}
+        self.runtime = Runtime(
+            visit.document, gateway, visit.principal, visit.state, self._on_property, self._on_fault, save
+        )
+        self.root = self._grid()
+        self.runtime.start()
+        self._building = False
+
+    async def close(self) -> None:
+        """End what is under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await self.runtime.close()
+
+    # --- the page -----------------------------------------------------------------------------------------
+
+    def _grid(self) -> Grid:
+        top = in_order(self._page, None)
+        return Grid(
+            objects=[self._drawn(part) for part in top],
+            cells=[cell_of(part) for part in top],
+            props={"kind": "page"},
+            styles={"width": "100%"},
+        )
+
+    def _drawn(self, component: Component) -> Any:
+        if component.type != "card":
+            return self._components[component.id]
+        inside = in_order(self._page, component.id)
+        return Grid(
+            objects=[self._drawn(part) for part in inside],
+            cells=[cell_of(part) for part in inside],
+            props={"kind": "card", "title": "", "description": "", **component.properties},
+            styles={"width": "100%", "height": "100%"},
+        )
+
+    # --- from the runtime -----------------------------------------------------------------------------------
+
+    def _on_property(self, component: str, name: str, cell: Cell) -> None:
+        shown = self._components.get(component)
+        if shown is not None:
+            self._do(lambda: shown.show_cell(name, cell))
+
+    def _on_fault(self, component: str, message: str | None) -> None:
+        shown = self._components.get(component)
+        if shown is not None:
+            self._do(lambda: shown.fault(message))
+
+    def _do(self, change: Callable[[], None]) -> None:
+        """Make a change in the page; those of one turn of the loop go together, in their order."""
+        if self._building:
+            change()
+            return
+        self._pending.append(change)
+        if len(self._pending) == 1:
+            self._schedule(self._flush)
+
+    def _flush(self) -> None:
+        pending, self._pending = self._pending, []
+        for change in pending:
+            change()
+
+    # --- from the components ----------------------------------------------------------------------------------
+
+    def _changed(self, component: str, name: str, value: Any) -> None:
+        self.runtime.changed(component, name, value)
+
+    def _fired(self, component: str, event: str, data: Any) -> None:
+        self._spawn(self.runtime.fire(component, event, data))
+
+    def _asked(self, component: str, what: str, data: Any) -> None:
+        shown = self._components[component]
+        if what == "import" and "value" in shown.kind().values and isinstance(data, str) and len(data) <= 2_000:
+            self._spawn(self._import(shown, data))
+
+    async def _import(self, shown: ViewComponent, address: str) -> None:
+        self._do(lambda: shown.show_status("value", "loading"))
+        try:
+            stored = await self._gateway.import_image(address)
+        except WorkletsError as error:
+            message = error.detail
+            self._do(lambda: shown.fault(message))
+            self._do(lambda: shown.show_status("value", "ready"))
+            return
+        self._do(lambda: shown.accept("value", stored))
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def in_order(page: Page, parent: str | None) -> list[Component]:
+    """The components of a container (None: the page itself), from top left to bottom right, as they are read."""
+    inside = [part for part in page.components if part.parent == parent]
+    return sorted(inside, key=lambda part: (part.at.y, part.at.x))

@@ -1,0 +1,246 @@
+"""The views process: `python -m prefect_worklets.panel_views.server --data DIR --port P --api URL --origin URL`.
+
+It listens on this machine only and everything of it is below `/views`; the HTTP app proxies that prefix to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+# Before Panel is imported: pages made over a websocket take their style sheets from here, not from its CDN.
+os.environ["PANEL_CDN_ROOT"] = "/views/cdn/"
+os.environ.setdefault("BOKEH_LOG_LEVEL", "warn")
+
+import httpx
+import panel as pn
+from bokeh.application import Application
+from bokeh.application.handlers.handler import Handler
+from panel.io.application import Application as PanelApplication
+from panel.io.handlers import FunctionHandler
+from tornado.ioloop import IOLoop
+
+from ..connectors.access import Access
+from ..connectors.egress import Egress
+from ..connectors.errors import SetupError, WorkletsError
+from ..connectors.layout import DataDirectory
+from ..connectors.store import Store
+from .auth import Doorkeeper, Visit, signing_key
+from .components.base import SCRIPTS, UI_PATH
+from .components.grid import cell_of
+from .gateway import HttpGateway
+from .handlers import CSS, extra_patterns, templates, use_own_handlers, user_name, visitor
+from .open_view import OpenView, in_order
+from .state import PersistentState
+
+logger = logging.getLogger(__name__)
+
+PREFIX = "/views"
+# Below the data directory: pictures that image inputs offer to try, at /views/examples/NAME.jpg.
+EXAMPLES = "examples"
+MAX_IMPORT_BYTES = 25_000_000
+# What the browser sends over the websocket is numbers, addresses and short texts; files go to /api/files.
+MAX_MESSAGE_BYTES = 1_000_000
+
+
+class Visitors(Handler):  # type: ignore[misc]
+    """Writes into each session's signed token whose session it is."""
+
+    def modify_document(self, doc: Any) -> None:
+        """Nothing to add."""
+
+    def process_request(self, request: Any) -> dict[str, Any]:
+        """Goes into the token."""
+        return {"visitor": visitor(request)}
+
+
+class ViewsServer:
+    """Serves the published views.
+
+    Args:
+        store: where views, sessions and states are.
+        data: for the signing key.
+        api: the HTTP app's address, as this process reaches it.
+        internal_key: by which the HTTP app knows this process.
+        origins: the public addresses, `http://host:port`, from which websockets are let in.
+        allow_private: hosts of private networks that pictures may come from.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        data: DataDirectory,
+        api: str,
+        internal_key: str,
+        origins: list[str],
+        allow_private: tuple[str, ...] = (),
+    ) -> None:
+        self._store = store
+        self._data = data
+        self._internal_key = internal_key
+        self._hosts = [host_of(origin) for origin in origins]
+        self._doorkeeper = Doorkeeper(store, Access(store, internal_key))
+        self._client = httpx.AsyncClient(base_url=api, trust_env=False)
+        self._egress = Egress(max_bytes=MAX_IMPORT_BYTES, timeout=20.0, allow_private=allow_private)
+        self._open: set[OpenView] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def start(self, port: int) -> Any:
+        """Listen on 127.0.0.1 and return Bokeh's server. Call it on the event loop."""
+        use_own_handlers()
+        pn.config.reconnect = True
+        key = signing_key(self._data)
+        server = pn.io.server.get_server(
+            {"/{slug}": self._application()},
+            port=port,
+            address="127.0.0.1",
+            prefix=PREFIX,
+            loop=IOLoop.current(),
+            websocket_origin=self._hosts,
+            auth_provider=self._doorkeeper,
+            extra_patterns=extra_patterns(self._store, self._doorkeeper, self._data.root / EXAMPLES),
+            secret_key=key,
+            sign_sessions=True,
+            # The token is in the page, where scripts can read it: no cookie, no header goes into it.
+            include_cookies=[],
+            include_headers=["User-Agent"],
+            use_index=False,
+            websocket_max_message_size=MAX_MESSAGE_BYTES,
+            keep_alive_milliseconds=20_000,
+            unused_session_lifetime_milliseconds=30_000,
+            xheaders=True,
+        )
+        server.start()
+        return server
+
+    async def close(self) -> None:
+        """End every open view and the connections."""
+        await asyncio.gather(*(view.close() for view in self._open), return_exceptions=True)
+        await self._client.aclose()
+        self._store.close()
+
+    def _application(self) -> Application:
+        application = PanelApplication(FunctionHandler(self._fill))
+        application.add(Visitors())
+        return application
+
+    def _fill(self, doc: Any) -> None:
+        """Put the view of this request into a new session's document."""
+        request = doc.session_context.request
+        visit = getattr(request, "worklets_visit", None)
+        if not isinstance(visit, Visit):
+            # The handlers have refused such a request; a session without a visitor shows nothing.
+            logger.warning("A session was asked for without a visit.")
+            return
+        view = self._view(visit, doc)
+        self._open.add(view)
+        doc.on_session_destroyed(lambda context: self._forget(view))
+        view.root.server_doc(doc, title=visit.document.title, location=False)
+        doc.template = templates.get_template("page.html")
+        doc.template_variables.update(page_variables(visit))
+
+    def _view(self, visit: Visit, doc: Any) -> OpenView:
+        async def identity() -> str:
+            return await self._doorkeeper.still_signed_in(visit)
+
+        persistent = PersistentState(self._store, visit.document.slug, visit.principal.id if visit.principal else None)
+
+        async def save(key: str, value: Any) -> None:
+            if visit.principal is not None:
+                await identity()
+                await asyncio.to_thread(persistent.save, key, value)
+
+        gateway = HttpGateway(self._client, self._internal_key, identity, self._egress)
+        return OpenView(visit, gateway, save, lambda change: doc.add_next_tick_callback(change))
+
+    def _forget(self, view: OpenView) -> None:
+        self._open.discard(view)
+        task = asyncio.get_running_loop().create_task(view.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+def page_variables(visit: Visit) -> dict[str, Any]:
+    """What page.html needs; it escapes all of it."""
+    document = visit.document
+    return {
+        "heading": document.title,
+        "description": document.description,
+        "accent": document.theme.accent,
+        "mode": document.theme.mode,
+        "user": user_name(visit.principal),
+        "cells": [cell_of(part) for part in in_order(document.pages[0], None) if part.type != "alert"],
+        "ui": UI_PATH,
+        "scripts": needed_scripts(visit),
+        "css": CSS,
+    }
+
+
+def needed_scripts(visit: Visit) -> list[str]:
+    """The scripts of the kinds on the page, for the browser to fetch at once."""
+    types = {part.type for part in visit.document.pages[0].components}
+    known = {path.stem for path in SCRIPTS}
+    return [f"{name}.js" for name in ("kit", "grid", *sorted(types & known))]
+
+
+def host_of(origin: str) -> str:
+    """`host:port` of an address. Raises SetupError."""
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SetupError(f"{origin!r} is no origin; write it as http://host:port.")
+    default = 443 if parts.scheme == "https" else 80
+    # Browsers leave a default port out of the Origin header.
+    return parts.hostname if parts.port in (None, default) else f"{parts.hostname}:{parts.port}"
+
+
+async def serve(arguments: argparse.Namespace) -> None:
+    """Run until SIGTERM or SIGINT."""
+    internal_key = os.environ.get("WORKLETS_INTERNAL_KEY", "")
+    if not internal_key:
+        raise SetupError("WORKLETS_INTERNAL_KEY is not set; `worklets up` sets it for the processes that it starts.")
+    data = DataDirectory(arguments.data)
+    store = Store(arguments.database_url or data.database_url)
+    views = ViewsServer(store, data, arguments.api, internal_key, arguments.origin, tuple(arguments.allow_private))
+    server = views.start(arguments.port)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    print(f"views listen on http://127.0.0.1:{server.port}{PREFIX}", flush=True)
+    await stopped.wait()
+    server.stop(wait=False)
+    await views.close()
+
+
+def read_arguments(given: list[str] | None = None) -> argparse.Namespace:
+    """The command line's arguments."""
+    parser = argparse.ArgumentParser(prog="prefect_worklets.panel_views.server", description="Serve the views.")
+    parser.add_argument("--data", type=Path, required=True, help="the data directory")
+    parser.add_argument("--database-url", help="the store; the data directory's SQLite by default")
+    parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--api", required=True, help="the HTTP app's address")
+    parser.add_argument("--origin", action="append", required=True, help="a public address; may be repeated")
+    parser.add_argument("--allow-private", action="append", default=[], help="a private host pictures may come from")
+    return parser.parse_args(given)
+
+
+def main() -> int:
+    """Start, and say in one line what is wrong if that fails."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for noisy in ("bokeh", "tornado.access", "httpx", "panel"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        asyncio.run(serve(read_arguments()))
+    except WorkletsError as error:
+        print(f"views: {error}", flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

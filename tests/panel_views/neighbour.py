@@ -1,0 +1,188 @@
+"""The HTTP app's part in these tests: the routes that a view calls, on the real store, and the way to the views.
+
+    python neighbour.py DATA PORT VIEWS_PORT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+import time
+from pathlib import Path
+from urllib.parse import unquote
+
+import httpx
+import uvicorn
+import websockets
+from PIL import Image, ImageOps
+from prefect_worklets.connectors.access import Access, Principal, Role
+from prefect_worklets.connectors.errors import BadInput, Fault, WorkletsError
+from prefect_worklets.connectors.files import FileStore, file_id, file_url
+from prefect_worklets.connectors.layout import DataDirectory
+from prefect_worklets.connectors.store import Store
+from prefect_worklets.connectors.tables import TableRow, new_id
+from prefect_worklets.connectors.web import Guard, json_response, problem_response, read_body, read_json
+from prefect_worklets.panel_views import api as views_api
+from sqlmodel import col, select
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+INTERNAL_KEY = "key-between-the-processes-of-this-test"
+HOP = {"connection", "transfer-encoding", "content-length", "content-encoding", "host"}
+
+
+class Neighbour:
+    def __init__(self, data: DataDirectory, views: str) -> None:
+        self.store = Store(data.database_url)
+        self.files = FileStore(self.store, data.files)
+        self.guard = Guard(Access(self.store, INTERNAL_KEY))
+        self.access = self.guard.access
+        self.views = views
+        self.client = httpx.AsyncClient(base_url=f"http://{views}", timeout=60)
+
+    async def upload(self, request: Request) -> Response:
+        who = await self.guard(request, Role.viewer)
+        content = await read_body(request, 25_000_000)
+        name = unquote(request.headers.get("x-file-name", ""))
+        kind = request.headers.get("content-type")
+        row = await asyncio.to_thread(self.files.put, content, name=name, content_type=kind, owner=who.id)
+        return json_response({"id": row.id, "url": file_url(row.id)}, status=201)
+
+    async def file(self, request: Request) -> Response:
+        await self.guard(request, Role.viewer)
+        row = await asyncio.to_thread(self.files.get, request.path_params["id"])
+        content = await asyncio.to_thread(self.files.read, row.id)
+        return Response(content, media_type=row.content_type, headers={"x-content-type-options": "nosniff"})
+
+    async def rows(self, request: Request) -> Response:
+        who = await self.guard(request, Role.viewer)
+        limit = int(request.query_params.get("limit", "20"))
+        return json_response({"rows": await asyncio.to_thread(self._rows, request.path_params["name"], who.id, limit)})
+
+    def _rows(self, table: str, owner: str, limit: int) -> list[dict[str, object]]:
+        query = select(TableRow).where(TableRow.table_name == table, TableRow.owner == owner)
+        with self.store.read() as session:
+            found = session.exec(query.order_by(col(TableRow.created_at).desc()).limit(limit)).all()
+        return [{"id": row.id, "created_at": row.created_at.isoformat(), "data": row.data} for row in found]
+
+    async def invoke(self, request: Request) -> Response:
+        who = await self.guard(request, Role.viewer)
+        given = await read_json(request)
+        faults = [Fault((name,), "Field required") for name in ("content", "style") if not given.get(name)]
+        if given.get("style") and (file_id(given["style"]) is None):
+            faults.append(Fault(("style",), "found no picture <img src=x onerror=alert(1)>"))
+        if faults:
+            raise BadInput("The input of 'stylize' does not fit.", faults=faults)
+        return json_response(await asyncio.to_thread(self._paint, given, who))
+
+    def _paint(self, given: dict[str, object], who: Principal) -> dict[str, object]:
+        begun = time.perf_counter()
+        size = int(given.get("size", 384))  # type: ignore[call-overload]
+        pictures = [
+            Image.open(io.BytesIO(self.files.read(file_id(str(given[name])) or ""))).convert("RGB")
+            for name in ("content", "style")
+        ]
+        content = ImageOps.contain(pictures[0], (size, size))
+        style = ImageOps.fit(pictures[1], content.size)
+        painted = Image.blend(ImageOps.posterize(content, 3), style, 0.45)
+        buffer = io.BytesIO()
+        painted.save(buffer, format="PNG")
+        row = self.files.put(buffer.getvalue(), name="stylized.png", content_type="image/png", owner=who.id)
+        answer: dict[str, object] = {
+            "image": file_url(row.id),
+            "width": painted.width,
+            "height": painted.height,
+            "model": "style-transfer",
+            "model_version": "1",
+            "seconds": round(time.perf_counter() - begun, 3),
+        }
+        with self.store.session() as session:
+            session.add(TableRow(table_name="stylized", run_id=new_id(), node="save", owner=who.id, data=answer))
+        return answer
+
+    async def login(self, request: Request) -> Response:
+        token = request.query_params.get("token")
+        if not token:
+            return Response("Sign in here", media_type="text/plain")
+        session = await asyncio.to_thread(self.access.redeem_login_link, token)
+        answer = RedirectResponse(request.query_params.get("next", "/views/"))
+        answer.set_cookie("worklets_session", session, httponly=True, samesite="lax")
+        return answer
+
+    async def logout(self, request: Request) -> Response:
+        await asyncio.to_thread(self.access.end_session, request.cookies.get("worklets_session", ""))
+        return Response("bye")
+
+    async def page(self, request: Request) -> Response:
+        headers = {name: value for name, value in request.headers.items() if name not in HOP}
+        headers |= {"host": request.headers["host"], "x-forwarded-proto": "http"}
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        answer = await self.client.request(request.method, path, headers=headers, content=await request.body())
+        kept = {name: value for name, value in answer.headers.items() if name not in HOP}
+        return Response(answer.content, status_code=answer.status_code, headers=kept)
+
+    async def socket(self, socket: WebSocket) -> None:
+        offered = [part.strip() for part in socket.headers.get("sec-websocket-protocol", "").split(",") if part]
+        headers = {name: socket.headers[name] for name in ("cookie",) if name in socket.headers}
+        try:
+            upstream = await websockets.connect(
+                f"ws://{self.views}{socket.url.path}",
+                subprotocols=[websockets.Subprotocol(part) for part in offered],
+                additional_headers=headers,
+                origin=websockets.Origin(socket.headers["origin"]) if "origin" in socket.headers else None,
+                max_size=None,
+            )
+        except websockets.InvalidStatus:
+            await socket.close(code=1008)
+            return
+        await socket.accept(subprotocol=upstream.subprotocol)
+
+        async def up() -> None:
+            while True:
+                message = await socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                await upstream.send(message.get("text") or message["bytes"])
+
+        async def down() -> None:
+            async for data in upstream:
+                await (socket.send_text(data) if isinstance(data, str) else socket.send_bytes(data))
+            await socket.close()
+
+        done, pending = await asyncio.wait(
+            [asyncio.create_task(up()), asyncio.create_task(down())], return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in (*done, *pending):
+            task.cancel()
+        await asyncio.gather(*done, *pending, return_exceptions=True)
+        await upstream.close()
+
+    def app(self) -> Starlette:
+        async def tell(request: Request, error: Exception) -> Response:
+            assert isinstance(error, WorkletsError)
+            return problem_response(error)
+
+        return Starlette(
+            routes=[
+                Route("/api/files", self.upload, methods=["POST"]),
+                Route("/api/files/{id}", self.file),
+                Route("/api/tables/{name}/rows", self.rows),
+                Route("/api/worklets/stylize/invoke", self.invoke, methods=["POST"]),
+                *views_api.routes(self.store, self.guard),
+                Route("/login", self.login),
+                Route("/logout", self.logout),
+                WebSocketRoute("/views/{rest:path}", self.socket),
+                Route("/views/{rest:path}", self.page, methods=["GET", "POST", "OPTIONS"]),
+                Route("/views", self.page),
+            ],
+            exception_handlers={WorkletsError: tell},
+        )
+
+
+if __name__ == "__main__":
+    neighbour = Neighbour(DataDirectory(Path(sys.argv[1])), f"127.0.0.1:{sys.argv[3]}")
+    uvicorn.run(neighbour.app(), host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
