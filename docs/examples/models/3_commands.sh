@@ -1,0 +1,3 @@
+worklets models list
+worklets models show irises
+worklets models rollback irises

@@ -1,0 +1,1 @@
+worklets runs list
