@@ -1,1 +1,29 @@
-"""Pretrained models that deploy by name."""
+"""The zoo: ready models whose weights come in packages of the registry, checked by their hashes."""
+
+from __future__ import annotations
+
+import difflib
+
+from ...connectors.errors import NotFound
+from .entry import ZooEntry
+from .style_transfer_entry import STYLE_TRANSFER
+
+_ENTRIES = (STYLE_TRANSFER,)
+
+__all__ = ["ZooEntry", "entries", "entry"]
+
+
+def entries() -> list[ZooEntry]:
+    """Every entry, by name."""
+    return sorted(_ENTRIES, key=lambda one: one.name)
+
+
+def entry(name: str) -> ZooEntry:
+    """The entry of that name. Raises NotFound with the names there are."""
+    for one in _ENTRIES:
+        if one.name == name:
+            return one
+    names = [one.name for one in entries()]
+    close = difflib.get_close_matches(name, names, 1)
+    hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(names)}."
+    raise NotFound(f"The zoo has no {name[:64]!r}; {hint}")

@@ -1,0 +1,362 @@
+"""The routes of models: `/api/models...` and `/api/zoo...`."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ..connectors.access import Principal, Role
+from ..connectors.errors import BadInput, Fault, TooLarge, WorkletsError
+from ..connectors.images import Image, ImageLoader
+from ..connectors.layout import DataDirectory
+from ..connectors.web import Guard, json_response, problem_response, read_body, read_json
+from . import zoo
+from .deployer import Deployer
+from .presenting import show_model, show_version
+from .router import Router
+from .signature import Signature
+
+PREDICT_LIMIT = 20_000_000
+UPLOAD_LIMIT = 2_000_000_000
+MAX_TIMEOUT = 600.0
+_LIMITED_JSON = 100_000
+
+Handler = Callable[[Request], Awaitable[Response]]
+_Body = TypeVar("_Body", bound=BaseModel)
+
+
+class _Promotion(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    version: str
+
+
+class _Changes(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    description: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class _ZooDeployment(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    name: str | None = None
+    tier: str = "auto"
+
+
+def routes(
+    router: Router,
+    deployer: Deployer,
+    guard: Guard,
+    data: DataDirectory,
+    *,
+    images: ImageLoader | None = None,
+    predict_limit: int = PREDICT_LIMIT,
+    upload_limit: int = UPLOAD_LIMIT,
+) -> list[BaseRoute]:
+    """The routes of models and the zoo.
+
+    Args:
+        data: uploads wait below it until they are checked.
+        images: fetches pictures that a caller names by URL or file; None takes data URLs only.
+        predict_limit, upload_limit: bytes that a body may have.
+    """
+    return ModelRoutes(router, deployer, guard, data, images, predict_limit, upload_limit).routes()
+
+
+class ModelRoutes:
+    """The handlers, with what they need."""
+
+    def __init__(
+        self,
+        router: Router,
+        deployer: Deployer,
+        guard: Guard,
+        data: DataDirectory,
+        images: ImageLoader | None,
+        predict_limit: int,
+        upload_limit: int,
+    ) -> None:
+        self._router = router
+        self._deployer = deployer
+        self._guard = guard
+        self._data = data
+        self._images = images
+        self._predict_limit = predict_limit
+        self._upload_limit = upload_limit
+
+    def routes(self) -> list[BaseRoute]:
+        """Every route, most specific first."""
+        base = "/api/models"
+        table: list[tuple[str, str, Handler]] = [
+            ("GET", base, self.list_models),
+            ("POST", base + "/{name}/predict", self.predict),
+            ("GET", base + "/{name}/versions", self.list_versions),
+            ("POST", base + "/{name}/versions", self.upload),
+            ("GET", base + "/{name}/versions/{version}", self.get_version),
+            ("POST", base + "/{name}/promote", self.promote),
+            ("POST", base + "/{name}/rollback", self.rollback),
+            ("GET", base + "/{name}", self.get_model),
+            ("PATCH", base + "/{name}", self.change_model),
+            ("DELETE", base + "/{name}", self.delete_model),
+            ("GET", "/api/zoo", self.list_zoo),
+            ("POST", "/api/zoo/{name}/deploy", self.deploy_from_zoo),
+        ]
+        return [Route(path, _answering(handler), methods=[method]) for method, path, handler in table]
+
+    # --- asking a model -------------------------------------------------------------------------------
+
+    async def predict(self, request: Request) -> Response:
+        """`{"inputs": ...}` → `{"outputs", "model", "version"}`; `?timeout=` seconds."""
+        await self._guard(request, Role.operator, "ask models")
+        name, _, version = request.path_params["name"].partition("@")
+        body = await _parsed(await read_body(request, self._predict_limit))
+        if not isinstance(body, dict) or "inputs" not in body:
+            raise BadInput(
+                "The body must be an object with `inputs`.", faults=[Fault(("inputs",), "is missing", "missing")]
+            )
+        inputs = body["inputs"]
+        quick = self._router.quick(name, version or None)
+        if quick is None or len(body) > 1 or _long(inputs):
+            inputs = await self._with_images(name, version or None, inputs)
+            made = await self._router.predict(name, inputs, version or None, timeout=_timeout(request))
+        else:
+            made = quick(inputs)
+        signature = self._router.signature(made.model, made.version) if self._known(made.model, made.version) else None
+        outputs = await _dumped(signature, made.outputs)
+        answer = {"outputs": outputs, "model": made.model, "version": made.version}
+        return json_response(answer, headers={"x-model-version": made.version})
+
+    def _known(self, name: str, version: str) -> bool:
+        live = self._router.live(name)
+        return (live is not None and live.version == version) or version in self._router.warm(name)
+
+    async def _with_images(self, name: str, version: str | None, inputs: Any) -> Any:
+        """The inputs, pictures that are given by URL or file fetched."""
+        if self._images is None:
+            return inputs
+        await self._deployer.ensure(name, version) if not self._loaded(name, version) else None
+        pictures = [field.name for field in self._router.signature(name, version).inputs if field.kind == "image"]
+        if not pictures:
+            return inputs
+        if not isinstance(inputs, dict):
+            return await _fetched(inputs, pictures[0], self._images) if isinstance(inputs, str) else inputs
+        found = {key: inputs[key] for key in pictures if isinstance(inputs.get(key), str)}
+        fetched = await _fetched_all(found, self._images)
+        return {**inputs, **fetched}
+
+    def _loaded(self, name: str, version: str | None) -> bool:
+        live = self._router.live(name)
+        return (live is not None) if version is None else self._known(name, version)
+
+    # --- models and versions --------------------------------------------------------------------------
+
+    async def list_models(self, request: Request) -> Response:
+        """Every model with its live version."""
+        await self._guard(request, Role.viewer, "see models")
+        return json_response({"models": await asyncio.to_thread(self._all_shown)})
+
+    def _all_shown(self) -> list[dict[str, Any]]:
+        live = {row.model_name: row for row in self._deployer.records.all_live()}
+        return [show_model(model, live.get(model.name)) for model in self._deployer.records.models()]
+
+    async def get_model(self, request: Request) -> Response:
+        """One model with its signature and versions."""
+        await self._guard(request, Role.viewer, "see models")
+        return json_response(await asyncio.to_thread(self._shown, request.path_params["name"]))
+
+    def _shown(self, name: str) -> dict[str, Any]:
+        model = self._deployer.records.model(name)
+        versions = self._deployer.records.versions(name)
+        live = next((row for row in versions if row.version == model.live_version), None)
+        return {**show_model(model, live), "versions": [show_version(row) for row in versions]}
+
+    async def change_model(self, request: Request) -> Response:
+        """`{"description"?, "labels"?}`."""
+        await self._guard(request, Role.builder, "change models")
+        changes = _checked(_Changes, await read_json(request)).model_dump(exclude_none=True)
+        name = request.path_params["name"]
+        await asyncio.to_thread(self._deployer.records.update_model, name, changes)
+        return json_response(await asyncio.to_thread(self._shown, name))
+
+    async def delete_model(self, request: Request) -> Response:
+        """Delete a model with all its versions."""
+        await self._guard(request, Role.builder, "delete models")
+        await self._deployer.delete(request.path_params["name"])
+        return Response(status_code=204)
+
+    async def list_versions(self, request: Request) -> Response:
+        """The versions of a model, newest first."""
+        await self._guard(request, Role.viewer, "see models")
+        rows = await asyncio.to_thread(self._deployer.records.versions, request.path_params["name"])
+        return json_response({"versions": [show_version(row) for row in rows]})
+
+    async def get_version(self, request: Request) -> Response:
+        """One version: how far it is, and why it failed if it did."""
+        await self._guard(request, Role.viewer, "see models")
+        name, version = request.path_params["name"], request.path_params["version"]
+        row = await asyncio.to_thread(self._deployer.records.version, name, version)
+        return json_response(show_version(row, full=True))
+
+    async def promote(self, request: Request) -> Response:
+        """`{"version": ...}`: make it live."""
+        await self._guard(request, Role.builder, "promote models")
+        wanted = _checked(_Promotion, await read_json(request)).version
+        return json_response(show_version(await self._deployer.promote(request.path_params["name"], wanted)))
+
+    async def rollback(self, request: Request) -> Response:
+        """Make the version before the live one live."""
+        await self._guard(request, Role.builder, "roll models back")
+        return json_response(show_version(await self._deployer.rollback(request.path_params["name"])))
+
+    # --- deploying ------------------------------------------------------------------------------------
+
+    async def upload(self, request: Request) -> Response:
+        """A package as `.tar.gz`, its hash in `x-content-sha256`; `?version=`, `?tier=`, `?wait=false`.
+
+        Answers 201 with the live version, or at once (202) with `wait=false`: then the version's status tells.
+        """
+        principal = await self._guard(request, Role.builder, "deploy models")
+        query = request.query_params
+        path = await self._received(request)
+        try:
+            row = await self._deployer.receive(
+                path,
+                name=request.path_params["name"],
+                version=query.get("version"),
+                tier=query.get("tier", "auto"),
+                created_by=principal.id,
+            )
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+        if query.get("wait", "true") == "false":
+            self._deployer.spawn(_quietly(self._deployer.bring_live(row)))
+            return json_response(show_version(row, full=True), 202)
+        return json_response(show_version(await self._deployer.bring_live(row), full=True), 201)
+
+    async def _received(self, request: Request) -> Path:
+        """The body in a file, as it comes. Raises TooLarge, BadInput (the hash is missing or another)."""
+        announced = request.headers.get("x-content-sha256", "").lower()
+        if len(announced) != 64:
+            raise BadInput("Send the archive's SHA-256 in the header `x-content-sha256`.")
+        folder = self._data.root / "incoming"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder, suffix=".tar.gz")
+        digest, size = hashlib.sha256(), 0
+        try:
+            with os.fdopen(handle, "wb") as file:
+                async for part in request.stream():
+                    size += len(part)
+                    if size > self._upload_limit:
+                        raise TooLarge(f"The package has more than the {self._upload_limit} bytes allowed.")
+                    digest.update(part)
+                    file.write(part)
+            if digest.hexdigest() != announced:
+                raise BadInput(f"{size} bytes arrived with another SHA-256 than announced; send the package again.")
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return Path(name)
+
+    async def list_zoo(self, request: Request) -> Response:
+        """The models that can be deployed by name."""
+        await self._guard(request, Role.viewer, "see the zoo")
+        return json_response({"entries": [entry.as_dict() for entry in zoo.entries()]})
+
+    async def deploy_from_zoo(self, request: Request) -> Response:
+        """Deploy a zoo entry; `{"name"?, "tier"?}`."""
+        principal: Principal = await self._guard(request, Role.builder, "deploy models")
+        options = _checked(_ZooDeployment, await read_json(request) or {})
+        entry = zoo.entry(request.path_params["name"])
+        row = await self._deployer.deploy_entry(entry, name=options.name, tier=options.tier, created_by=principal.id)
+        return json_response(show_version(row, full=True), 201)
+
+
+def _answering(handler: Handler) -> Handler:
+    """The handler, its errors as problem documents."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except WorkletsError as error:
+            return problem_response(error)
+
+    return answer
+
+
+async def _quietly(work: Awaitable[Any]) -> None:
+    try:
+        await work
+    except WorkletsError:  # the version's own row has the reason
+        return
+
+
+async def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body) if len(body) <= _LIMITED_JSON else await asyncio.to_thread(orjson.loads, body)
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"The body is not valid JSON: {error}.") from None
+
+
+async def _dumped(signature: Signature | None, outputs: Any) -> Any:
+    if signature is None:
+        signature = Signature(inputs=())
+    if any(field.kind == "image" for field in signature.outputs):  # encoding a picture takes its time
+        return await asyncio.to_thread(signature.dump, outputs)
+    return signature.dump(outputs)
+
+
+async def _fetched(value: str, field: str, images: ImageLoader) -> Image:
+    return (await _fetched_all({field: value}, images))[field]
+
+
+async def _fetched_all(found: Mapping[str, str], images: ImageLoader) -> dict[str, Image]:
+    """The pictures with their content there. Raises BadInput with the faults of all."""
+    faults: list[Fault] = []
+
+    async def fetch(name: str, text: str) -> Image | None:
+        try:
+            return await Image(text, field=name).load(images)
+        except BadInput as error:
+            faults.append(Fault(("inputs", name), error.faults[0].msg if error.faults else error.detail, "image"))
+            return None
+
+    loaded = await asyncio.gather(*(fetch(name, text) for name, text in found.items()))
+    if faults:
+        raise BadInput("The model's input does not fit.", faults=faults)
+    return {name: image for name, image in zip(found, loaded, strict=True) if image is not None}
+
+
+def _long(inputs: Any) -> bool:
+    rows = next(iter(inputs.values()), None) if isinstance(inputs, dict) else inputs
+    return isinstance(rows, list) and len(rows) > 200
+
+
+def _timeout(request: Request) -> float | None:
+    given = request.query_params.get("timeout")
+    if given is None:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= MAX_TIMEOUT:
+        raise BadInput(f"timeout={given[:20]} is no number of seconds from 0 to {MAX_TIMEOUT:g}.")
+    return seconds
+
+
+def _checked(kind: type[_Body], value: Any) -> _Body:
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        faults = [Fault(tuple(entry["loc"]), entry["msg"], entry["type"]) for entry in error.errors()]
+        raise BadInput("The body does not fit.", faults=faults) from None

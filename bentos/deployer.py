@@ -1,0 +1,351 @@
+"""From a package to a live model: save, start, probe, swap, drain. What fails on the way leaves the old one serving."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from ..connectors.errors import Conflict, DefinitionError, Unavailable, WorkletsError
+from ..connectors.layout import DataDirectory
+from ..connectors.store import Store
+from ..connectors.tables import ModelVersion
+from .artifacts import ArtifactStore, prepare_bentoml
+from .failures import model_failed
+from .host_link import HostLink, HostSlot
+from .hosted import HostedModel
+from .manifest import Manifest, check_name, check_version
+from .package import check_package, unarchive
+from .records import ModelRecords
+from .router import Router
+from .slots import InProcessSlot, Slot
+from .tiers import IN_PROCESS, IN_PROCESS_LIMIT, choose
+from .zoo import ZooEntry
+
+logger = logging.getLogger(__name__)
+
+PROBE_TIMEOUT = 120.0
+_WATCH_SECONDS = 1.0
+_IN_PROCESS_THREADS = 2
+
+
+class Deployer:
+    """Brings versions up and down. Lives on one event loop, the router's.
+
+    Args:
+        store: where models and versions are recorded.
+        data: where packages and the host's socket are.
+        router: who asks the slots.
+        internal_key: the secret that the shared host knows this process by.
+        in_process_limit: packages over so many bytes go to the shared host.
+        link: the way to the shared host; its socket in `data` if None.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        data: DataDirectory,
+        router: Router,
+        *,
+        internal_key: str = "",
+        in_process_limit: int = IN_PROCESS_LIMIT,
+        link: HostLink | None = None,
+    ) -> None:
+        self.records = ModelRecords(store)
+        self.artifacts = ArtifactStore(data)
+        self.router = router
+        self._data = data
+        self._limit = in_process_limit
+        self._link = link or HostLink(data.socket("host"), internal_key)
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._boot: str | None = None
+
+    # --- life -----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take over after a restart and begin to watch the host. `load_all` brings the models up."""
+        prepare_bentoml(self._data)
+        await asyncio.to_thread(self.records.settle_after_restart)
+        self.router.starter = self.ensure
+        self.spawn(self._watch_host())
+
+    async def stop(self) -> None:
+        """Stop deploying and let go of the models of this process. Those in the host stay loaded."""
+        self.router.starter = None
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for slot in self.router.slots():
+            if slot.tier == IN_PROCESS:
+                await slot.close()
+        self._link.close()
+
+    async def load_all(self) -> None:
+        """Bring every live version up. One that fails is logged and tried again when it is asked for."""
+        rows = await asyncio.to_thread(self.records.all_live)
+        await asyncio.gather(*(self._load_one(row) for row in rows))
+
+    async def _load_one(self, row: ModelVersion) -> None:
+        try:
+            await self.ensure(row.model_name, None)
+        except WorkletsError as error:
+            logger.error("%s %s did not come up: %s", row.model_name, row.version, error)
+            await self._update(row, error=str(error))
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run something until it ends or the deployer stops."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- deploying ------------------------------------------------------------------------------------
+
+    async def deploy(
+        self,
+        package: Path,
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        tier: str = "auto",
+        created_by: str | None = None,
+    ) -> ModelVersion:
+        """Make a package (a folder or a .tar.gz) the live version of its model, and return that version.
+
+        A package that equals an earlier version (and asks for no version of its own) makes that one live again.
+
+        Args:
+            name: the model's name, if not the one packed.
+            version: the version, if not the one packed; the next patch number if there is neither.
+            tier: `auto`, `in-process` or `shared-host`.
+            created_by: the principal's id.
+
+        Raises:
+            BadInput: it is no whole package, or a name, version or tier is not allowed.
+            Conflict: the version exists.
+            DefinitionError: it failed to start or its probe; the version is marked failed, and the old one serves on.
+        """
+        row = await self.receive(package, name=name, version=version, tier=tier, created_by=created_by)
+        return await self.bring_live(row)
+
+    async def deploy_entry(
+        self, entry: ZooEntry, *, name: str | None = None, tier: str = "auto", created_by: str | None = None
+    ) -> ModelVersion:
+        """Package and deploy an entry of the zoo. Raises SetupError, and what `deploy` raises."""
+        folder = await asyncio.to_thread(entry.package)
+        try:
+            return await self.deploy(folder, name=name, tier=tier, created_by=created_by)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def receive(
+        self,
+        package: Path,
+        *,
+        name: str | None = None,
+        version: str | None = None,
+        tier: str = "auto",
+        created_by: str | None = None,
+    ) -> ModelVersion:
+        """Check and save a package; `bring_live` does the rest. Raises BadInput, Conflict."""
+        if package.is_dir():
+            return await self._save(package, name, version, tier, created_by)
+        folder = Path(await asyncio.to_thread(self._incoming))
+        try:
+            await asyncio.to_thread(unarchive, package, folder)
+            return await self._save(folder, name, version, tier, created_by)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    def _incoming(self) -> str:
+        place = self._data.root / "incoming"
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return tempfile.mkdtemp(dir=place)
+
+    async def _save(
+        self, folder: Path, name: str | None, version: str | None, tier: str, created_by: str | None
+    ) -> ModelVersion:
+        manifest = await asyncio.to_thread(check_package, folder)
+        if name is not None:
+            manifest = manifest.model_copy(update={"name": check_name(name)})
+        chosen = choose(manifest, tier, limit=self._limit)
+        version = version or manifest.version
+        if version is None:
+            same = await asyncio.to_thread(self.records.same_content, manifest.name, manifest.content_hash)
+            if same is not None:
+                return same
+        async with self._lock("save " + manifest.name):
+            row = await asyncio.to_thread(self._save_locked, folder, manifest, version, created_by)
+        return await self._update(row, tier=chosen.tier, tier_reason=chosen.reason)
+
+    def _save_locked(self, folder: Path, manifest: Manifest, version: str | None, by: str | None) -> ModelVersion:
+        version = check_version(version or self.records.next_version(manifest.name))
+        self.records.check_new(manifest.name, version)
+        tag = self.artifacts.save(folder, manifest, version)
+        return self.records.add_version(manifest, version, tag, by)
+
+    async def bring_live(self, row: ModelVersion) -> ModelVersion:
+        """Start, probe and swap. Raises DefinitionError, Unavailable; the version is then marked failed."""
+        async with self._lock(row.model_name):
+            old = self.router.live(row.model_name)
+            try:
+                slot = await self._started(row)
+            except WorkletsError as error:
+                raise await self._failed(row, error, old) from error
+            return await self._make_live(row, slot)
+
+    async def _started(self, row: ModelVersion) -> Slot:
+        """A slot that has answered the sample; one that is loaded already is taken as it is. Raises WorkletsError."""
+        loaded = self._loaded(row)
+        if loaded is not None:
+            return loaded
+        row = await self._update(row, status="starting", error=None)
+        slot = await self._slot(row)
+        try:
+            await slot.start()
+            answer = await slot.probe(PROBE_TIMEOUT)
+            if answer is not None:
+                slot.signature.dump(answer)  # what cannot be sent to a caller is no answer
+                slot.signature = slot.signature.with_outputs_of(answer)
+        except BaseException as error:
+            await slot.close()
+            if isinstance(error, Exception):
+                raise model_failed(row.bento_tag, error) from error
+            raise
+        described = {**row.manifest, "signature": slot.signature.model_dump(mode="json")}
+        await self._update(row, status="probed", manifest=described)
+        return slot
+
+    async def _slot(self, row: ModelVersion) -> Slot:
+        folder = await asyncio.to_thread(self.artifacts.folder, row.bento_tag)
+        if row.tier == IN_PROCESS:
+            return InProcessSlot(HostedModel(row.bento_tag, folder, limit=_IN_PROCESS_THREADS))
+        return HostSlot(row.bento_tag, Manifest.model_validate(row.manifest), self._link)
+
+    async def _make_live(self, row: ModelVersion, slot: Slot) -> ModelVersion:
+        await asyncio.to_thread(self.records.set_live, row.model_name, row.version)
+        old = self.router.swap(row.model_name, slot)
+        others = [other for other in self.router.warm(row.model_name).values() if other is not old]
+        self.spawn(self._retire(old, others))
+        return await asyncio.to_thread(self.records.version, row.model_name, row.version)
+
+    async def _retire(self, old: Slot | None, others: list[Slot]) -> None:
+        """Let the slot that was live drain and stay warm, for a quick way back; the ones before it end."""
+        if old is not None and old.version in self.router.warm(old.name):
+            await self.router.drain(old)
+            await self._set_status(old, "warm")
+        for slot in others:
+            if self.router.warm(slot.name).get(slot.version) is slot:
+                self.router.drop(slot.name, slot.version)
+                await self._end(slot)
+
+    async def _end(self, slot: Slot, status: str = "stopped") -> None:
+        if not await self.router.drain(slot):
+            logger.warning("%s %s still has calls; it is closed under them", slot.name, slot.version)
+        await slot.close()
+        await self._set_status(slot, status)
+
+    async def _failed(self, row: ModelVersion, error: WorkletsError, old: Slot | None) -> WorkletsError:
+        reason = str(error)
+        await self._update(row, status="failed", error=reason)
+        serving = f"{old.version} still answers" if old is not None else "no version answers"
+        message = f"{row.model_name} {row.version} did not become live, and {serving}. The reason: {error.detail}"
+        kind = Unavailable if isinstance(error, Unavailable) else DefinitionError
+        return kind(message, faults=error.faults)
+
+    # --- changing what is live ------------------------------------------------------------------------
+
+    async def promote(self, name: str, version: str) -> ModelVersion:
+        """Make a version live. Raises NotFound, DefinitionError, Unavailable."""
+        row = await asyncio.to_thread(self.records.version, name, version)
+        return await self.bring_live(row)
+
+    async def rollback(self, name: str) -> ModelVersion:
+        """Make the version before the live one live. Raises NotFound, Conflict, DefinitionError."""
+        return await self.promote(name, (await asyncio.to_thread(self.records.before_live, name)).version)
+
+    async def delete(self, name: str) -> None:
+        """Delete a model with all its versions and packages. Calls in flight are answered first. Raises NotFound."""
+        async with self._lock(name):
+            tags = await asyncio.to_thread(self.records.delete_model, name)
+            live = self.router.live(name)
+            loaded = [*self.router.warm(name).values(), *([live] if live else [])]
+            for slot in loaded:
+                self.router.drop(name, slot.version)
+            for slot in loaded:
+                await self.router.drain(slot)
+                await slot.close()
+            for tag in tags:
+                await asyncio.to_thread(self.artifacts.delete, tag)
+
+    async def ensure(self, name: str, version: str | None) -> Slot:
+        """The slot of a version (the live one if None), brought up if it is not loaded.
+
+        Raises:
+            NotFound: there is none. Conflict: that version failed or is on its way.
+            ModelFailed, TookTooLong, Unavailable: it did not start.
+        """
+        async with self._lock(name):
+            records = self.records
+            find = records.live if version is None else records.version
+            row = await asyncio.to_thread(find, *((name,) if version is None else (name, version)))
+            loaded = self._loaded(row)
+            if loaded is not None:
+                return loaded
+            if version is not None and row.status in ("failed", "packaged", "starting"):
+                raise Conflict(f"{name} {version} is {row.status}" + (f": {row.error}" if row.error else "") + ".")
+            is_live = row.status == "live" or version is None
+            slot = await self._started(row)
+            if is_live:
+                self.router.swap(name, slot)
+                await self._update(row, status="live", error=None)
+            else:
+                self.router.keep_warm(slot)
+                await self._update(row, status="warm")
+            return slot
+
+    # --- the host -------------------------------------------------------------------------------------
+
+    async def _watch_host(self) -> None:
+        """Have a host that started anew load its models before a request asks for them."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            tags = [slot.tag for slot in self.router.slots() if isinstance(slot, HostSlot)]
+            if not tags:
+                continue
+            try:
+                health = await self._link.health()
+            except Unavailable:
+                continue
+            if health["boot"] != self._boot:
+                self._boot = health["boot"]
+                missing = [tag for tag in tags if tag not in health["models"]]
+                results = await asyncio.gather(*map(self._link.load, missing), return_exceptions=True)
+                for tag, result in zip(missing, results, strict=True):
+                    if isinstance(result, Exception):
+                        logger.error("The host started anew and did not load %s: %s", tag, result)
+
+    # --- small ones -----------------------------------------------------------------------------------
+
+    def _loaded(self, row: ModelVersion) -> Slot | None:
+        live = self.router.live(row.model_name)
+        if live is not None and live.version == row.version:
+            return live
+        return self.router.warm(row.model_name).get(row.version)
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    async def _update(self, row: ModelVersion, **changes: Any) -> ModelVersion:
+        return await asyncio.to_thread(self.records.update_version, row.id, **changes)
+
+    async def _set_status(self, slot: Slot, status: str) -> None:
+        try:
+            row = await asyncio.to_thread(self.records.version, slot.name, slot.version)
+            await self._update(row, status=status)
+        except WorkletsError:  # deleted meanwhile
+            return

@@ -1,0 +1,64 @@
+"""Pickles that load elsewhere: code of the user's own modules goes into the pickle, installed code does not.
+
+A pickle runs code when it is read. It is read only from a package that a builder has uploaded: who may push code may
+anyhow run it.
+"""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+import threading
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import cloudpickle
+
+from ...connectors.errors import DefinitionError
+
+# Which modules go by value is a setting of the whole process in cloudpickle.
+_lock = threading.Lock()
+_OWN = __name__.partition(".")[0]
+
+
+def write_pickle(value: Any, path: Path) -> None:
+    """Pickle `value`. Raises DefinitionError, saying what could not be pickled."""
+    with _lock:
+        before = cloudpickle.list_registry_pickle_by_value()
+        modules = [module for module in _local_modules() if module.__name__ not in before]
+        for module in modules:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            content = cloudpickle.dumps(value, protocol=5)
+        except Exception as error:  # anything that the object's own reducers raise
+            raise DefinitionError(
+                f"This {type(value).__name__} cannot be pickled: {error}. Keep locks, connections and sessions out of "
+                "it: open them in `load()`, or give the class by its path, 'module:Class'."
+            ) from error
+        finally:
+            for module in modules:
+                cloudpickle.unregister_pickle_by_value(module)
+    path.write_bytes(content)
+
+
+def read_pickle(path: Path) -> Any:
+    """The pickled value. Raises what unpickling raises, such as ModuleNotFoundError."""
+    with path.open("rb") as file:
+        return cloudpickle.load(file)
+
+
+def _local_modules() -> list[ModuleType]:
+    """Imported modules that belong to no installation: another machine does not have them."""
+    installed = {str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "purelib", "platlib")}
+    installed |= {str(Path(prefix).resolve()) for prefix in (sys.prefix, sys.base_prefix)}
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name == "__main__" or file is None or name.partition(".")[0] == _OWN or not isinstance(module, ModuleType):
+            continue
+        place = str(Path(file).resolve())
+        if place.endswith(".py") and not any(place.startswith(prefix + "/") for prefix in installed):
+            if sys.modules.get(module.__name__) is module:
+                found.append(module)
+    return found

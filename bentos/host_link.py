@@ -1,0 +1,178 @@
+"""The app's side of the shared host: calls over its Unix socket that survive the host's restart."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ..connectors.errors import ModelFailed, NotFound, TookTooLong, Unavailable
+from .failures import from_data, too_long
+from .manifest import Manifest
+from .slots import LOAD_TIMEOUT, Prediction
+from .socket_http import Answer, ConnectionLost, SocketClient
+from .wire import MEDIA_TYPE, WireError, decode, encode
+
+logger = logging.getLogger(__name__)
+
+# How long a call waits for a host that is starting again.
+HEAL_SECONDS = 20.0
+# What a call over the socket may take beyond the model's own limit.
+GRACE_SECONDS = 2.0
+_PAUSE_SECONDS = 0.05
+
+
+class HostLink:
+    """Speaks to the shared host.
+
+    Args:
+        socket: where it listens.
+        key: the instance's internal key.
+        heal_seconds: how long to wait for a host that is away before giving up.
+    """
+
+    def __init__(self, socket: Path, key: str, *, heal_seconds: float = HEAL_SECONDS) -> None:
+        self._client = SocketClient(socket, {"authorization": f"Bearer {key}", "content-type": MEDIA_TYPE})
+        self._heal_seconds = heal_seconds
+        self._loads: dict[str, asyncio.Task[None]] = {}
+
+    async def health(self) -> dict[str, Any]:
+        """What the host says of itself: `boot`, `pid`, `models`. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(GRACE_SECONDS):
+                answer = await self._client.request("GET", "/health")
+        except (ConnectionLost, TimeoutError) as error:
+            raise Unavailable(f"The model host does not answer: {error or 'no answer in time'}.") from None
+        health: dict[str, Any] = orjson.loads(answer.body)
+        return health
+
+    async def load(self, tag: str) -> None:
+        """Have the host load a model, once however many ask. Raises ModelFailed, TookTooLong, Unavailable."""
+        task = self._loads.get(tag)
+        if task is None:
+            task = self._loads[tag] = asyncio.create_task(self._load(tag), name=f"load {tag}")
+            task.add_done_callback(lambda _: self._loads.pop(tag, None))
+        await asyncio.shield(task)
+
+    async def unload(self, tag: str) -> None:
+        """Have the host let go of a model; one that is not there, or no host, is as good."""
+        try:
+            await self._client.request("DELETE", _path(tag))
+        except ConnectionLost:
+            return
+
+    async def probe(self, tag: str, timeout: float) -> Any:
+        """The model's answer to its sample, None if it has none. Raises ModelFailed, TookTooLong, Unavailable."""
+        return await self._call(tag, "/probe", b"", timeout)
+
+    async def call(self, tag: str, values: Mapping[str, Any], timeout: float) -> Any:
+        """The model's answer. Raises BadInput, ModelFailed, TookTooLong, Unavailable."""
+        try:
+            return await self._call(tag, "/call", encode(values), timeout)
+        except WireError as error:
+            raise ModelFailed(f"The input of {tag} cannot be sent to its host: {error}.") from None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    async def _load(self, tag: str) -> None:
+        deadline = time.monotonic() + self._heal_seconds
+        body = orjson.dumps({"tag": tag})
+        while True:
+            try:
+                async with asyncio.timeout(LOAD_TIMEOUT + GRACE_SECONDS):
+                    answer = await self._client.request("POST", "/models", body)
+                break
+            except ConnectionLost as error:
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"The model host is away ({error}), so {tag} cannot be loaded.") from None
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except TimeoutError:
+                raise TookTooLong(f"The model host did not load {tag} within {LOAD_TIMEOUT:g} s.") from None
+        _raise_error(answer)
+
+    async def _call(self, tag: str, route: str, body: bytes, timeout: float) -> Any:
+        """One call, repeated where the host was away or had lost the model.
+
+        A call that may have reached the host is sent once more only: it may be what brought the host down.
+        """
+        deadline = time.monotonic() + timeout + GRACE_SECONDS
+        lost_in_flight = 0
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise too_long(tag, timeout)
+            header = f"x-timeout: {min(timeout, left):.3f}\r\n"
+            try:
+                async with asyncio.timeout(left):
+                    try:
+                        answer = await self._client.request("POST", _path(tag) + route, body, headers=header)
+                    except ConnectionLost as error:
+                        lost_in_flight += error.sent
+                        if lost_in_flight > 1:
+                            raise ModelFailed(f"The model host died twice while {tag} computed this answer.") from None
+                        await self.load(tag)
+                        continue
+                    if answer.status == NotFound.status:
+                        await self.load(tag)
+                        continue
+            except TimeoutError:
+                raise too_long(tag, timeout) from None
+            _raise_error(answer)
+            try:
+                return decode(answer.body)
+            except WireError as error:
+                raise ModelFailed(f"The model host's answer for {tag} is broken: {error}.") from None
+
+
+class HostSlot:
+    """A model in the shared host."""
+
+    tier = "shared-host"
+    quick: Callable[[Any], Prediction] | None = None
+
+    def __init__(self, tag: str, manifest: Manifest, link: HostLink) -> None:
+        self.tag = tag
+        self.manifest = manifest
+        self.name, _, self.version = tag.partition(":")
+        self.signature = manifest.signature
+        self.in_flight = 0
+        self._link = link
+
+    async def start(self) -> None:
+        """Have the host load it."""
+        await self._link.load(self.tag)
+
+    async def probe(self, timeout: float) -> Any:
+        """The answer to the sample."""
+        return await self._link.probe(self.tag, timeout)
+
+    async def call(self, values: Mapping[str, Any], timeout: float) -> Any:
+        """The host's answer."""
+        return await self._link.call(self.tag, values, timeout)
+
+    async def close(self) -> None:
+        """Have the host let go of it."""
+        await self._link.unload(self.tag)
+
+
+def _path(tag: str) -> str:
+    return "/models/" + tag.replace(":", "/")
+
+
+def _raise_error(answer: Answer) -> None:
+    if answer.status < 400:
+        return
+    try:
+        data = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        data = {}
+    if not isinstance(data, dict) or "kind" not in data:
+        raise Unavailable(f"The model host answered {answer.status}: {answer.body[:200].decode(errors='replace')}")
+    raise from_data(data)

@@ -1,0 +1,88 @@
+"""A loaded model with its threads, wherever it is: what the slots in the app and the services in the host share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..connectors.errors import DefinitionError
+from .failures import model_failed, too_long
+from .frameworks import Loaded, framework_named
+from .manifest import SAMPLE_FILE, Manifest, read_manifest
+from .signature import Values
+from .threads import ModelThreads
+from .wire import decode
+
+
+class HostedModel:
+    """A model in memory. Its calls run in threads of its own.
+
+    Args:
+        tag: `name:version`.
+        folder: its package.
+        limit: how many of its calls may compute at once.
+    """
+
+    def __init__(self, tag: str, folder: Path, *, limit: int) -> None:
+        self.tag = tag
+        self.folder = folder
+        self.manifest: Manifest = read_manifest(folder)
+        self._threads = ModelThreads(tag, limit)
+        self._loaded: Loaded | None = None
+
+    @property
+    def loaded(self) -> Loaded:
+        """The model. Raises RuntimeError before `load`."""
+        if self._loaded is None:
+            raise RuntimeError(f"{self.tag} is not loaded yet")
+        return self._loaded
+
+    async def load(self, timeout: float) -> None:
+        """Bring it into memory. Raises ModelFailed, TookTooLong."""
+
+        def load() -> Loaded:
+            return framework_named(self.manifest.framework).load(self.folder, self.manifest)
+
+        self._loaded = await self.in_thread(load, timeout)
+
+    async def predict(self, values: Mapping[str, Any], timeout: float) -> Any:
+        """Its answer. Raises ModelFailed, TookTooLong, and BadInput where the model itself refuses the input."""
+        loaded = self.loaded
+        return await self.in_thread(lambda: loaded.predict(values), timeout)
+
+    async def sample(self, timeout: float) -> Values | None:
+        """Values to try it with: the packed sample, or the model's own; None if there is neither."""
+        return await self.in_thread(self._sample, timeout)
+
+    async def in_thread(self, call: Callable[[], Any], timeout: float) -> Any:
+        """Run in one of the model's threads. Raises ModelFailed for what it raises, TookTooLong."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._threads.run(call)
+        except TimeoutError as error:
+            # Only ours: a TimeoutError of the model's own carries a traceback from its thread.
+            if isinstance(error.__cause__, asyncio.CancelledError):
+                raise too_long(self.tag, timeout) from None
+            raise model_failed(self.tag, error) from error
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # a model may raise SystemExit
+            raise model_failed(self.tag, error) from error
+
+    def close(self) -> None:
+        """Let go of the model; calls that have begun still end."""
+        self._threads.close()
+
+    def _sample(self) -> Values | None:
+        path = self.folder / SAMPLE_FILE
+        if path.exists():
+            values: Values = decode(path.read_bytes())
+            return values
+        own = self.loaded.sample()
+        if own is None:
+            return None
+        if not isinstance(own, Mapping):
+            raise DefinitionError(f"sample() of {self.tag} gave a {type(own).__name__}; give a dict of inputs.")
+        return self.manifest.signature.parse(own)

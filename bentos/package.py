@@ -1,0 +1,155 @@
+"""Packing a model: a folder with `manifest.json`, a sample and the framework's files."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ..connectors.errors import BadInput, DefinitionError, Fault
+from .archive import archive, unarchive
+from .frameworks import framework_of
+from .frameworks.custom import FILES_FOLDER
+from .manifest import (
+    MAX_SHOWN_SAMPLE,
+    SAMPLE_FILE,
+    Manifest,
+    check_name,
+    check_version,
+    content_hash,
+    installed_versions,
+    read_manifest,
+)
+from .signature import Signature
+from .wire import WireError, encode
+
+__all__ = ["archive", "check_package", "pack", "unarchive"]
+
+
+def pack(
+    model: Any,
+    name: str,
+    *,
+    version: str | None = None,
+    sample_input: Any = None,
+    metadata: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+    files: Iterable[str | Path] = (),
+    signature: Signature | None = None,
+    description: str = "",
+    credit: str = "",
+    folder: Path | None = None,
+) -> Path:
+    """Write a package and return its folder.
+
+    Args:
+        model: a fitted scikit-learn estimator, an ONNX model or path, an object or class with `predict`, a function,
+            or the place of a class: 'module:Class', 'path/to/file.py:Class'.
+        version: None leaves it to the server: the next patch version.
+        sample_input: an input to try the model with; it also tells types and shapes.
+        metadata: facts to keep; `method` chooses the method of a scikit-learn model (`predict_proba`).
+        files: files and folders to pack beside the code; a class's `load(folder)` finds them by their names.
+        signature: overrides what would be inferred.
+        credit: whose work it is and its licence, for people to read.
+        folder: where to write; must not exist or be empty. A new temporary folder if None.
+
+    Raises:
+        DefinitionError, BadInput: with every fault found.
+    """
+    check_name(name)
+    if version is not None:
+        check_version(version)
+    framework = framework_of(model)
+    metadata = _plain(metadata or {}, "metadata")
+    own_folder = folder is None
+    folder = Path(tempfile.mkdtemp(prefix="worklets-package-")) if folder is None else folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        described = signature or framework.describe(model, sample_input, metadata)
+        saved = framework.save(model, folder, metadata)
+        _copy_files(files, folder / FILES_FOLDER)
+        shown = _write_sample(sample_input, described, folder)
+        manifest = Manifest(
+            name=name,
+            version=version,
+            framework=framework.name,
+            format=saved.format,
+            entry=saved.entry,
+            packages=installed_versions(saved.packages),
+            signature=described,
+            sample=shown,
+            metadata=metadata,
+            labels={str(key): str(value) for key, value in (labels or {}).items()},
+            description=description,
+            credit=credit,
+        )
+        manifest.write(folder)
+    except BaseException:
+        if own_folder:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return folder
+
+
+def check_package(folder: Path) -> Manifest:
+    """The manifest of a package whose files are as they were packed. Raises BadInput, DefinitionError."""
+    manifest = read_manifest(folder)
+    check_name(manifest.name)
+    if manifest.version is not None:
+        check_version(manifest.version)
+    if content_hash(folder, manifest) != manifest.content_hash:
+        raise BadInput("The package's files are not those of its manifest; pack and send it again.")
+    return manifest
+
+
+def _write_sample(sample: Any, signature: Signature, folder: Path) -> Any:
+    """Keep the exact sample in a file, and return it as JSON if it is small."""
+    if sample is None:
+        return None
+    try:
+        values = signature.parse(sample)
+        content = encode(values)
+    except WireError as error:
+        raise DefinitionError(f"The sample input cannot be kept: {error}.") from None
+    except BadInput as error:
+        raise DefinitionError("The sample input does not fit the model.", faults=error.faults) from None
+    (folder / SAMPLE_FILE).write_bytes(content)
+    if len(content) > MAX_SHOWN_SAMPLE:
+        return None
+    return _as_json({field.name: _dumped(values[field.name]) for field in signature.inputs if field.name in values})
+
+
+def _dumped(value: Any) -> Any:
+    from .writing import dump
+
+    return dump(value, ())
+
+
+def _as_json(value: Any) -> Any:
+    return orjson.loads(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def _plain(value: Mapping[str, Any], what: str) -> dict[str, Any]:
+    try:
+        plain: dict[str, Any] = _as_json(dict(value))
+        return plain
+    except TypeError as error:
+        raise DefinitionError(f"{what} must be plain data (texts, numbers, lists, dicts): {error}.") from None
+
+
+def _copy_files(files: Iterable[str | Path], folder: Path) -> None:
+    missing = []
+    for file in map(Path, files):
+        if file.is_dir():
+            shutil.copytree(file, folder / file.name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif file.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / file.name)
+        else:
+            missing.append(Fault(("files", str(file)), "there is no such file or folder"))
+    if missing:
+        raise DefinitionError("Some files to pack do not exist.", faults=missing)

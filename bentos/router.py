@@ -1,0 +1,157 @@
+"""The router: which slot answers for a model's name. A swap is one assignment, so that no request falls between."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ..connectors.errors import NotFound
+from .signature import Signature
+from .slots import Prediction, Slot
+
+DEFAULT_TIMEOUT = 60.0
+# Inputs above these go to a thread even where the model is quick with a row.
+_MANY_ROWS = 500
+_MANY_VALUES = 20_000
+_DRAIN_PAUSE = 0.01
+
+Starter = Callable[[str, "str | None"], Awaitable[Slot]]
+
+
+class Router:
+    """Answers for models by name. Lives on one event loop; nothing here blocks or locks.
+
+    Attributes:
+        starter: brings a version up that is asked for and not loaded; the deployer sets it. None refuses such calls.
+    """
+
+    def __init__(self) -> None:
+        self.starter: Starter | None = None
+        self._live: dict[str, Slot] = {}
+        self._warm: dict[tuple[str, str], Slot] = {}
+
+    # --- asking ---------------------------------------------------------------------------------------
+
+    def quick(self, name: str, version: str | None = None) -> Callable[[Any], Prediction] | None:
+        """The call that may run on the event loop, if the model is loaded here and measured quick.
+
+        Ask anew for each call: a model may turn slow, or another version live. The call raises BadInput, ModelFailed.
+        """
+        slot = self._live.get(name)
+        if version is not None and (slot is None or slot.version != version):
+            slot = self._warm.get((name, version))
+        return slot.quick if slot is not None else None
+
+    async def predict(
+        self, name: str, inputs: Any, version: str | None = None, *, timeout: float | None = None
+    ) -> Prediction:
+        """The model's answer; by its live version unless `version` is given.
+
+        Raises:
+            NotFound: no such model or version.
+            BadInput: the inputs do not fit its signature; every fault is listed.
+            ModelFailed, TookTooLong, Unavailable.
+        """
+        slot = self._find(name, version) or await self._start(name, version)
+        # No await between finding and counting: a slot that counts a call is not closed.
+        slot.in_flight += 1
+        try:
+            quick = slot.quick
+            if quick is not None and _small(inputs):
+                return quick(inputs)
+            signature = slot.signature
+            values = await asyncio.to_thread(signature.parse, inputs) if signature.heavy else signature.parse(inputs)
+            outputs = await slot.call(values, DEFAULT_TIMEOUT if timeout is None else timeout)
+            return Prediction(outputs, slot.name, slot.version)
+        finally:
+            slot.in_flight -= 1
+
+    def names(self) -> list[str]:
+        """The models that are live, by name."""
+        return sorted(self._live)
+
+    def signature(self, name: str, version: str | None = None) -> Signature:
+        """What a loaded model takes and answers. Raises NotFound."""
+        slot = self._find(name, version)
+        if slot is None:
+            raise self._unknown(name, version)
+        return slot.signature
+
+    def live(self, name: str) -> Slot | None:
+        """The slot that answers for a name."""
+        return self._live.get(name)
+
+    def warm(self, name: str) -> dict[str, Slot]:
+        """The loaded slots of other versions, by version."""
+        return {version: slot for (of, version), slot in self._warm.items() if of == name}
+
+    def slots(self) -> list[Slot]:
+        """Every loaded slot."""
+        return [*self._live.values(), *self._warm.values()]
+
+    # --- changing (the deployer does) -----------------------------------------------------------------
+
+    def swap(self, name: str, slot: Slot) -> Slot | None:
+        """Make `slot` answer from now on; returns the one that did, which stays warm under its version."""
+        old = self._live.get(name)
+        self._live[name] = slot
+        self._warm.pop((name, slot.version), None)
+        if old is not None and old is not slot and old.version != slot.version:
+            self._warm[name, old.version] = old
+        return old if old is not slot else None
+
+    def keep_warm(self, slot: Slot) -> None:
+        """Answer for a version that is not live."""
+        self._warm[slot.name, slot.version] = slot
+
+    def drop(self, name: str, version: str) -> Slot | None:
+        """Answer for a version no longer; returns its slot, for draining and closing."""
+        slot = self._live.get(name)
+        if slot is not None and slot.version == version:
+            return self._live.pop(name)
+        return self._warm.pop((name, version), None)
+
+    async def drain(self, slot: Slot, timeout: float = DEFAULT_TIMEOUT) -> bool:
+        """Wait until the slot has answered all its calls; False if it still has some after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while slot.in_flight:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(_DRAIN_PAUSE)
+        return True
+
+    def _find(self, name: str, version: str | None) -> Slot | None:
+        slot = self._live.get(name)
+        if version is None or (slot is not None and slot.version == version):
+            return slot
+        return self._warm.get((name, version))
+
+    async def _start(self, name: str, version: str | None) -> Slot:
+        if self.starter is None:
+            raise self._unknown(name, version)
+        return await self.starter(name, version)
+
+    def _unknown(self, name: str, version: str | None) -> NotFound:
+        if name in self._live:
+            return NotFound(f"The model {name} has no version {version!r} loaded; its live version is "
+                            f"{self._live[name].version}.")  # fmt: skip
+        return NotFound(unknown_model(name, self.names()))
+
+
+def unknown_model(name: str, known: list[str]) -> str:
+    """The message for a model that does not exist, with names that look like it."""
+    close = difflib.get_close_matches(name, known, 3)
+    hint = f"did you mean {' or '.join(close)}?" if close else "`worklets models list` shows them."
+    return f"There is no model {name[:64]!r}; {hint}"
+
+
+def _small(inputs: Any) -> bool:
+    if type(inputs) is dict and len(inputs) == 1:
+        (inputs,) = inputs.values()
+    size = getattr(inputs, "size", None)
+    if isinstance(size, int):
+        return size <= _MANY_VALUES
+    return not isinstance(inputs, list | tuple | dict) or len(inputs) <= _MANY_ROWS

@@ -1,0 +1,148 @@
+"""Slots: where a version of a model answers. The router speaks to them and knows nothing else of models."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from .failures import model_failed
+from .hosted import HostedModel
+from .manifest import Manifest
+from .signature import Signature
+from .threads import use_one_native_thread
+
+LOAD_TIMEOUT = 300.0
+# On the event loop below this; off it above. Between them a slot stays where it is.
+QUICK_NS = 300_000
+SLOW_NS = 500_000
+# One call counts for at most this much, so that a single pause (garbage collection) moves nothing.
+_CAP_NS = 2_000_000
+_WEIGHT = 0.1
+
+
+class Prediction(NamedTuple):
+    """A model's answer and who gave it."""
+
+    outputs: Any
+    model: str
+    version: str
+
+
+class Slot(Protocol):
+    """A loaded version of a model.
+
+    Attributes:
+        in_flight: calls that have not been answered; a slot is closed at zero.
+        quick: the call for the event loop, or None where it belongs elsewhere. Ask anew for each call.
+    """
+
+    name: str
+    version: str
+    tier: str
+    manifest: Manifest
+    signature: Signature
+    in_flight: int
+    quick: Callable[[Any], Prediction] | None
+
+    async def start(self) -> None:
+        """Load the model. Raises ModelFailed, TookTooLong, Unavailable."""
+        ...
+
+    async def probe(self, timeout: float) -> Any:
+        """Its answer to its sample; None if it has no sample. Raises ModelFailed, TookTooLong, Unavailable."""
+        ...
+
+    async def call(self, values: Mapping[str, Any], timeout: float) -> Any:
+        """Its answer to values that `signature.parse` gave. Raises ModelFailed, TookTooLong, Unavailable."""
+        ...
+
+    async def close(self) -> None:
+        """Unload."""
+        ...
+
+
+class InProcessSlot:
+    """A model in the HTTP app's own process.
+
+    While its calls are measured quick they are plain function calls on the event loop, else they run in its threads.
+    """
+
+    tier = "in-process"
+
+    def __init__(self, model: HostedModel) -> None:
+        self.model = model
+        self.manifest = model.manifest
+        self.name, _, self.version = model.tag.partition(":")
+        self.signature = model.manifest.signature
+        self.in_flight = 0
+        self.quick: Callable[[Any], Prediction] | None = None
+        self._average_ns = float(_CAP_NS)
+
+    async def start(self) -> None:
+        """Load the model in one of its threads."""
+        await self.model.load(LOAD_TIMEOUT)
+        use_one_native_thread()
+
+    async def probe(self, timeout: float) -> Any:
+        """The answer to the sample; its first calls also tell how quick it is."""
+        values = await self.model.sample(timeout)
+        if values is None:
+            return None
+        answer = await self.model.predict(values, timeout)
+        # The first call pays for imports and caches; the best of the next few is its pace.
+        best = min([await self._timed(values, timeout) for _ in range(3)])
+        self._average_ns = best
+        self._choose_place()
+        return answer
+
+    async def call(self, values: Mapping[str, Any], timeout: float) -> Any:
+        """The answer, from a thread."""
+        clock, loaded = time.perf_counter_ns, self.model.loaded
+        took = 0
+
+        def predict() -> Any:
+            nonlocal took
+            began = clock()
+            answer = loaded.predict(values)
+            took = clock() - began
+            return answer
+
+        answer = await self.model.in_thread(predict, timeout)
+        self._note(took)
+        return answer
+
+    async def close(self) -> None:
+        """Let go of the model."""
+        self.quick = None
+        self.model.close()
+
+    def _call_now(self, inputs: Any) -> Prediction:
+        values = self.signature.parse(inputs)
+        began = time.perf_counter_ns()
+        try:
+            outputs = self.model.loaded.predict(values)
+        except (Exception, SystemExit) as error:
+            raise model_failed(self.model.tag, error) from error
+        self._note(time.perf_counter_ns() - began)
+        return Prediction(outputs, self.name, self.version)
+
+    def _note(self, took_ns: int) -> None:
+        self._average_ns += _WEIGHT * (min(took_ns, _CAP_NS) - self._average_ns)
+        if (self._average_ns > SLOW_NS) if self.quick is not None else (self._average_ns < QUICK_NS):
+            self._choose_place()
+
+    def _choose_place(self) -> None:
+        quick = self._average_ns < QUICK_NS and not self.signature.heavy
+        self.quick = self._call_now if quick else None
+
+    async def _timed(self, values: Mapping[str, Any], timeout: float) -> int:
+        clock, loaded = time.perf_counter_ns, self.model.loaded
+
+        def predict() -> int:
+            began = clock()
+            loaded.predict(values)
+            return clock() - began
+
+        took: int = await self.model.in_thread(predict, timeout)
+        return took

@@ -1,0 +1,58 @@
+"""Where a model runs, and why, in words that the page shows."""
+
+from __future__ import annotations
+
+import platform
+from typing import NamedTuple
+
+from ..connectors.errors import BadInput
+from .manifest import Manifest, installed_versions
+
+IN_PROCESS = "in-process"
+SHARED_HOST = "shared-host"
+TIERS = (IN_PROCESS, SHARED_HOST)
+IN_PROCESS_LIMIT = 50_000_000
+
+# What the server's own process may be asked to run: plain Python, and native code that serving uses anyhow.
+LIGHT = frozenset(
+    {"cloudpickle", "joblib", "numpy", "orjson", "pandas", "pillow", "prefect-worklets", "pydantic", "python-dateutil",
+     "scikit-learn", "scipy", "threadpoolctl"}
+)  # fmt: skip
+
+
+class TierChoice(NamedTuple):
+    """A tier and the reason for it."""
+
+    tier: str
+    reason: str
+
+
+def choose(manifest: Manifest, requested: str = "auto", *, limit: int = IN_PROCESS_LIMIT) -> TierChoice:
+    """The tier of a package. Raises BadInput for a tier that does not exist."""
+    if requested != "auto":
+        if requested not in TIERS:
+            raise BadInput(f"There is no tier {requested!r}; use auto, {' or '.join(TIERS)}.")
+        return TierChoice(requested, "asked for" + _differences(manifest))
+    heavy = sorted(name for name in manifest.packages if name.lower() not in LIGHT)
+    if heavy:
+        reason = f"it uses {', '.join(heavy)}, whose memory and threads stay out of the server's process"
+        return TierChoice(SHARED_HOST, reason + _differences(manifest))
+    if manifest.size_bytes > limit:
+        size = f"{manifest.size_bytes / 1e6:.0f} MB are over the {limit / 1e6:.0f} MB"
+        return TierChoice(SHARED_HOST, f"{size} allowed in the server's process" + _differences(manifest))
+    kind = "scikit-learn" if manifest.framework == "sklearn" else "plain Python"
+    return TierChoice(IN_PROCESS, f"a small {kind} model: a call is a function call" + _differences(manifest))
+
+
+def _differences(manifest: Manifest) -> str:
+    """Where the environment differs from the one in which it was packed; the probe tells whether that matters."""
+    here = installed_versions(manifest.packages)
+    found = [
+        f"{name} {version} there, {here.get(name, 'missing')} here"
+        for name, version in manifest.packages.items()
+        if here.get(name) != version
+    ]
+    python = platform.python_version_tuple()[:2]
+    if tuple(manifest.python.split(".")[:2]) != python:
+        found.append(f"Python {manifest.python} there, {platform.python_version()} here")
+    return f" (packed in another environment: {'; '.join(found)})" if found else ""
