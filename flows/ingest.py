@@ -6,11 +6,13 @@ key; so a kill at any point repeats nothing and loses nothing. A file whose writ
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,7 @@ logger = logging.getLogger(__name__)
 _READ_BYTES = 4 << 20
 # The longest wait between two looks at an idle folder; a busy one is looked at again at once.
 _IDLE_WAITS_S = (0.005, 0.01, 0.02, 0.05)
+_NAMELESS_AFTER_S = 60.0
 _TROUBLE_WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -83,8 +86,12 @@ class Ingest:
     def run(self, stop: threading.Event) -> None:
         """Take in what comes until `stop` is set, and then once more what is there. Never raises on a bad store."""
         idle = trouble = 0
+        tidied = False
         while not stop.is_set():
             try:
+                if not tidied:
+                    self.tidy()
+                    tidied = True
                 taken = self.step()
             except Exception as error:
                 # The journal keeps everything, so that waiting is always right here.
@@ -228,8 +235,8 @@ class Ingest:
             session.connection().execute(delete(position).where(position.c.journal == reading.path.name))
         self.counters.files_finished += 1
 
-    def forget_lost_positions(self) -> None:
-        """Remove positions of files that no longer exist: left by a kill between deleting a file and its position."""
+    def tidy(self) -> None:
+        """Remove what a kill left behind: positions of files that are gone, and files that never got their name."""
         there = {path.name for path in self._files()}
         position = JournalPosition.__table__  # type: ignore[attr-defined]
         with self.store.session() as session:
@@ -237,6 +244,11 @@ class Ingest:
             known = connection.execute(select(position.c.journal)).scalars().all()
             for name in set(known) - there:
                 connection.execute(delete(position).where(position.c.journal == name))
+        for hidden in self.folder.glob(f".*{SUFFIX}"):
+            with contextlib.suppress(FileNotFoundError):
+                # Empty: nothing is written before the name. A young one may be about to get it.
+                if time.time() - hidden.stat().st_mtime > _NAMELESS_AFTER_S:
+                    hidden.unlink()
 
     def _note_failure(self, error: Exception, *, first: bool) -> None:
         self.counters.failures += 1

@@ -75,7 +75,8 @@ def flow_run_spec(run: Run, graph: GraphDocument | None, *, running: bool = Fals
         labels["worklets.principal"] = run.principal
     return FlowRunSpec(
         key=run.id,
-        name=f"{run.worklet}-{run.id[:8]}",
+        # The end of the id: its beginning is the time.
+        name=f"{run.worklet}-{run.id[-8:]}",
         state=RUNNING if running else final_state(run),
         parameters=parameters_of(run, graph),
         tags=[f"version:{run.version}", f"trigger:{run.trigger}"],
