@@ -7,17 +7,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session, create_engine
 
 from .errors import SetupError
 from .tables import METADATA
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 SQLITE_BUSY_TIMEOUT_MS = 10_000
@@ -64,6 +65,8 @@ class Store:
 
     def migrate(self) -> None:
         """Bring the schema to the newest version, in one transaction. Safe when several processes start at once."""
+        from alembic import command
+
         config = migration_config(self.url)
         with self.engine.connect() as connection:
             if self.is_sqlite:
@@ -93,6 +96,8 @@ class Store:
 
 def migration_config(url: str) -> Config:
     """Alembic's configuration for the migrations that ship in this package."""
+    from alembic.config import Config  # slow to import, and only who migrates needs it
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))

@@ -1,0 +1,43 @@
+# The two commands are `make demo` and `make test`; both install what they need, and are quick the second time.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?=
+DATA ?= .demo
+
+.PHONY: help demo test lint bench docs screenshots clean
+
+help: ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | expand -t 14
+
+demo: ## install, start everything, print the links; Ctrl-C stops it
+	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo
+	@exec $(BIN)/worklets up --demo --data "$(DATA)" $(if $(PORT),--port $(PORT))
+
+test: ## install, browser and PostgreSQL included, and run the tests
+	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint
+	@deploy/install/browser.sh
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: ## style, types and the arrows between the rooms
+	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@deploy/install/check_wheel.sh "$(VENV)"
+
+bench: ## measure against FastAPI, Starlette, BentoML and Prefect
+	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+docs: ## build the site into site/
+	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint
+	$(BIN)/mkdocs build --strict --quiet
+
+screenshots: ## take the README's pictures from a running demo of its own
+	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint
+	@deploy/install/browser.sh
+	$(BIN)/python docs/take_screenshots.py
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) .cache .demo build dist site *.egg-info

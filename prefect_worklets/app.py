@@ -1,0 +1,132 @@
+"""The HTTP app: every room's routes behind one address, as a factory for uvicorn (`--factory`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from .bentos import api as models_api
+from .connectors.errors import BadInput, NotFound, WorkletsError
+from .connectors.web import problem_response
+from .flows import api as worklets_api
+from .flows.invoke import InvokeApp
+from .health import health_routes
+from .panel_views import api as views_api
+from .panel_views import console
+from .parts import Parts
+from .projects import keep_pushed, serve_demo
+from .proxy import ViewsProxy
+from .settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> ASGIApp:
+    """The ASGI app of one instance.
+
+    Args:
+        settings: by default those of the environment.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for noisy in ("httpx", "httpcore", "alembic", "bentoml", "watchfiles"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    parts = Parts(settings or Settings())
+    proxy = ViewsProxy(parts.settings.views_url) if parts.settings.views_url else None
+    routes = _routes(parts)
+    if proxy is not None:
+        routes.append(Mount("/views", app=proxy))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with parts.running():
+            background = _project_tasks(parts)
+            gc.collect()
+            # What is loaded by now lives as long as the process: a collection need not look at it again.
+            gc.freeze()
+            try:
+                yield
+            finally:
+                for task in background:
+                    task.cancel()
+                await asyncio.gather(*background, return_exceptions=True)
+                if proxy is not None:
+                    await proxy.aclose()
+
+    rest = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={WorkletsError: _answer_problem, HTTPException: _answer_http_error, Exception: _answer_bug},
+    )
+    return InvokeApp(
+        rest,
+        registry=parts.registry,
+        engine=parts.engine,
+        guard=parts.guard,
+        journal=parts.journal,
+        recent=parts.recent,
+        body_limit=parts.settings.max_body,
+    )
+
+
+def _routes(parts: Parts) -> list[BaseRoute]:
+    settings = parts.settings
+    links = console.ConsoleLinks(
+        prefect_ui=settings.prefect_ui_url,
+        public_url=settings.public_origin,
+    )
+    return [
+        Route("/", lambda request: RedirectResponse("/console")),
+        *health_routes(parts),
+        *models_api.routes(parts.router, parts.deployer, parts.guard, parts.store, body_limit=settings.max_body),
+        *worklets_api.routes(
+            parts.registry,
+            parts.guard,
+            parts.store,
+            parts.files,
+            recent=parts.recent,
+            more_paths=[lambda: models_api.openapi_paths(parts.router)],
+        ),
+        *views_api.routes(parts.store, parts.guard),
+        *console.routes(store=parts.store, guard=parts.guard, links=links, data=parts.data),
+    ]
+
+
+def _project_tasks(parts: Parts) -> list[asyncio.Task[None]]:
+    """What pushes by itself: the demo, and the project directory that `up` was given."""
+    tasks = []
+    if parts.settings.demo:
+        tasks.append(asyncio.create_task(serve_demo(parts), name="demo"))
+    if parts.settings.project is not None:
+        tasks.append(asyncio.create_task(keep_pushed(parts, parts.settings.project), name="project"))
+    return tasks
+
+
+async def _answer_problem(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, WorkletsError)
+    return problem_response(error)
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals (no route, wrong method) in the one shape of errors."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem_response(NotFound(f"There is nothing at {request.url.path[:200]}."))
+    refusal = BadInput(str(error.detail))
+    refusal.status, refusal.title = error.status_code, str(error.detail)
+    return problem_response(refusal, dict(error.headers or {}))
+
+
+async def _answer_bug(request: Request, error: Exception) -> Response:
+    """The traceback goes to the log, never to the caller."""
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return problem_response(WorkletsError("The server failed on this request; its log says why."))

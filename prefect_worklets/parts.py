@@ -1,0 +1,90 @@
+"""The parts of the HTTP app: made once from the settings, started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlmodel import Session
+
+from .bentos.deployer import Deployer
+from .bentos.router import Router
+from .connectors.access import Access
+from .connectors.egress import Egress
+from .connectors.files import FileStore
+from .connectors.images import ImageLoader
+from .connectors.store import Store
+from .connectors.web import Guard
+from .flows.context import Services
+from .flows.engine import Engine
+from .flows.journal import Journal
+from .flows.recent import RecentRuns
+from .flows.registry import Registry
+from .panel_views.publishing import publish_in
+from .settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Parts:
+    """Everything that the routes need. Making it opens nothing but the store's engine."""
+
+    def __init__(self, settings: Settings) -> None:
+        data = settings.data.prepare()
+        internal_key = settings.internal_key.get_secret_value() if settings.internal_key else None
+        self.settings = settings
+        self.data = data
+        self.store = Store(settings.store_url)
+        self.access = Access(self.store, internal_key)
+        self.guard = Guard(self.access)
+        self.files = FileStore(self.store, data.files)
+        self.egress = Egress(allow_private=settings.allow_private)
+        self.images = ImageLoader(self.files, self.egress)
+        self.router = Router()
+        self.deployer = Deployer(self.store, data, self.router, internal_key=internal_key or "")
+        services = Services(models=self.router, store=self.store, files=self.files, images=self.images)
+        self.engine = Engine(services=services, threads=settings.threads, timeout=settings.timeout)
+        self.registry = Registry(self.store, data.projects, take_views)
+        self.journal = Journal(data.journal)
+        self.recent = RecentRuns()
+        # True once the models and worklets that were live before are live again.
+        self.ready = False
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start what runs beside the requests, and stop it afterwards."""
+        await asyncio.to_thread(self.store.migrate)
+        await self.deployer.start()
+        background = [asyncio.create_task(self._load(), name="load")]
+        background.append(asyncio.create_task(self.registry.watch(), name="watch registry"))
+        try:
+            yield
+        finally:
+            for task in background:
+                task.cancel()
+            for task in background:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await self.deployer.stop()
+            self.engine.close()
+            self.journal.close()
+            self.store.close()
+
+    async def _load(self) -> None:
+        """Worklets first: one whose model is still coming up says so by itself."""
+        try:
+            await asyncio.to_thread(self.registry.load_all)
+            await self.deployer.load_all()
+        except Exception:
+            logger.exception("not everything that was live could be loaded; see `worklets doctor`")
+        self.ready = True
+
+
+def take_views(session: Session, documents: Mapping[str, dict[str, Any]], by: str | None) -> None:
+    """Publish a push's views in the push's own transaction. Raises DefinitionError."""
+    for document in documents.values():
+        publish_in(session, document, by)

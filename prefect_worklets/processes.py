@@ -1,0 +1,180 @@
+"""The processes of one instance: their commands, environments and probes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from .children import ChildSpec, Probe
+from .ports import any_free, next_free
+from .settings import Settings
+
+PREFECT_PORT = 4200
+_PROBE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One start of the whole: where everything listens, and the secret that its processes share.
+
+    Args:
+        settings: with the host and port that were settled on.
+        internal_key: random for each start.
+        prefect_port: where the embedded Prefect listens; None where `prefect_api` names another server.
+        views_port: where the views listen, on 127.0.0.1.
+        prefect_api: the address of Prefect's API.
+    """
+
+    settings: Settings
+    internal_key: str
+    prefect_port: int | None
+    views_port: int
+    prefect_api: str
+    project: Path | None = None
+    demo: bool = False
+
+    @property
+    def api_url(self) -> str:
+        """The app's address for the other processes."""
+        return _local_url(self.settings.host, self.settings.port)
+
+    @property
+    def prefect_ui(self) -> str:
+        """Prefect's pages."""
+        return self.prefect_api.removesuffix("/api")
+
+    def specs(self) -> list[ChildSpec]:
+        """What to run, in the order in which it starts; it stops in the reverse."""
+        made = [] if self.prefect_port is None else [self._prefect(self.prefect_port)]
+        return [*made, self._host(), self._app(), self._views(), self._recorder()]
+
+    def _shared(self) -> dict[str, str]:
+        # The store's address may hold a password: it goes by the environment, never by the command line.
+        data = self.settings.data
+        return {
+            "WORKLETS_DATA_DIR": str(data.root),
+            "WORKLETS_DATABASE_URL": self.settings.store_url,
+            "WORKLETS_INTERNAL_KEY": self.internal_key,
+            "BENTOML_HOME": str(data.bentoml),
+            "BENTOML_DO_NOT_TRACK": "true",
+            "PREFECT_HOME": str(data.prefect),
+            "PREFECT_API_URL": self.prefect_api,
+            "DO_NOT_TRACK": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _prefect(self, port: int) -> ChildSpec:
+        home = self.settings.data.prefect
+        command = _python("uvicorn", "--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1")
+        command += ["--port", str(port), "--log-level", "warning", "--no-access-log", "--timeout-keep-alive", "30"]
+        return ChildSpec(
+            "prefect",
+            command,
+            {
+                "PREFECT_HOME": str(home),
+                "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+                "PREFECT_UI_API_URL": self.prefect_api,
+                # Prefect would write its pages, with the address in them, into its own installation.
+                "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
+                "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+                "PREFECT_LOGGING_LEVEL": "WARNING",
+                "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
+                "DO_NOT_TRACK": "1",
+            },
+            http_probe(f"{self.prefect_api}/health"),
+        )
+
+    def _host(self) -> ChildSpec:
+        socket = self.settings.data.socket("host")
+        command = _python("prefect_worklets.bentos.host", "--data", str(self.settings.data.root))
+        return ChildSpec("host", [*command, "--socket", str(socket)], self._shared(), unix_probe(socket))
+
+    def _app(self) -> ChildSpec:
+        settings = self.settings
+        environment = {
+            **self._shared(),
+            "WORKLETS_HOST": settings.host,
+            "WORKLETS_PORT": str(settings.port),
+            "WORKLETS_ORIGIN": settings.public_origin,
+            "WORKLETS_VIEWS_URL": f"http://127.0.0.1:{self.views_port}",
+            "WORKLETS_PREFECT_UI_URL": settings.prefect_ui_url or self.prefect_ui,
+            "WORKLETS_DEMO": "true" if self.demo else "false",
+        }
+        if self.project is not None:
+            environment["WORKLETS_PROJECT"] = str(self.project)
+        command = _python("uvicorn", "--factory", "prefect_worklets.app:create_app", "--host", settings.host)
+        command += ["--port", str(settings.port), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+        command += ["--log-level", "warning", "--timeout-graceful-shutdown", "8", "--no-server-header"]
+        return ChildSpec("app", command, environment, http_probe(f"{self.api_url}/api/ready"), stop_seconds=12.0)
+
+    def _views(self) -> ChildSpec:
+        settings = self.settings
+        command = _python("prefect_worklets.panel_views.server", "--data", str(settings.data.root))
+        command += ["--port", str(self.views_port), "--api", self.api_url]
+        for origin in sorted({settings.public_origin, self.api_url, _localhost(self.api_url)}):
+            command += ["--origin", origin]
+        for allowed in settings.allow_private:
+            command += ["--allow-private", allowed]
+        return ChildSpec(
+            "views", command, self._shared(), http_probe(f"http://127.0.0.1:{self.views_port}/views/-/health")
+        )
+
+    def _recorder(self) -> ChildSpec:
+        command = _python("prefect_worklets.flows.record_process", "--data", str(self.settings.data.root))
+        command += ["--prefect-api-url", self.prefect_api]
+        return ChildSpec("recorder", command, self._shared())
+
+
+def choose_prefect(settings: Settings) -> tuple[int | None, str]:
+    """The embedded Prefect's port and its API's address; no port where PREFECT_API_URL names a server."""
+    given = os.environ.get("PREFECT_API_URL")
+    if given:
+        return None, given.rstrip("/")
+    first = PREFECT_PORT if settings.port != PREFECT_PORT else PREFECT_PORT + 1
+    port = next_free("127.0.0.1", first)
+    return port, f"http://127.0.0.1:{port}/api"
+
+
+def choose_views_port() -> int:
+    """A port of 127.0.0.1 for the views."""
+    return any_free()
+
+
+def http_probe(url: str) -> Probe:
+    """Whether the address answers 2xx."""
+    return _probe(None, url)
+
+
+def unix_probe(socket: Path) -> Probe:
+    """Whether a server on the Unix socket answers its health route."""
+    return _probe(socket, "http://host/health")
+
+
+def _probe(socket: Path | None, url: str) -> Probe:
+    async def probe() -> bool:
+        transport = httpx.AsyncHTTPTransport(uds=str(socket)) if socket is not None else None
+        try:
+            async with httpx.AsyncClient(transport=transport, timeout=_PROBE_SECONDS, trust_env=False) as client:
+                return (await client.get(url)).is_success
+        except (httpx.HTTPError, OSError):
+            return False
+
+    return probe
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _local_url(host: str, port: int) -> str:
+    if host in ("0.0.0.0", "", "::"):  # noqa: S104 - it is only compared
+        host = "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _localhost(url: str) -> str:
+    return url.replace("//127.0.0.1:", "//localhost:")

@@ -1,0 +1,79 @@
+"""Settings: environment variables with the prefix `WORKLETS_`, each with a default that works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .connectors.layout import DataDirectory
+
+DEFAULT_PORT = 8700
+
+
+class Settings(BaseSettings):
+    """What can be set from outside; `Settings()` reads the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="WORKLETS_", extra="ignore")
+
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("worklets"),
+        description="The data directory. All state lies in it, Prefect's too; nothing is written outside it.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="The store: `postgresql://user@host/name`, or `sqlite:///path`. "
+        "By default SQLite in the data directory.",
+    )
+    host: str = Field(default="127.0.0.1", description="The address that the HTTP app listens on.")
+    port: int = Field(default=DEFAULT_PORT, ge=1, le=65535, description="The port of the HTTP app.")
+    origin: str | None = Field(
+        default=None,
+        description="The address under which people reach the app, if a proxy stands before it: `https://host`.",
+    )
+    url: str | None = Field(default=None, description="For clients: the server's address, instead of the profile's.")
+    key: SecretStr | None = Field(default=None, description="For clients: the API key, instead of the profile's.")
+    max_body: int = Field(
+        default=20_000_000, ge=1_000, description="The largest body of a request, in bytes; a larger one is a 413."
+    )
+    max_file: int = Field(default=50_000_000, ge=1_000, description="The largest uploaded file, in bytes.")
+    timeout: float = Field(
+        default=300, gt=0, description="Seconds that a run may take whose worklet sets no timeout of its own."
+    )
+    threads: int = Field(default=32, ge=1, le=512, description="Threads for code nodes that are not quick.")
+    allow_private: list[str] = Field(
+        default_factory=list,
+        description="Private networks (`10.0.0.0/8`) or `host:port` that URLs from users may lead to, as a JSON list. "
+        "By default none.",
+    )
+    internal_key: SecretStr | None = Field(
+        default=None, description="Set by `worklets up` for its own processes; not for people."
+    )
+    views_url: str | None = Field(default=None, description="Set by `worklets up`: where the views process listens.")
+    prefect_ui_url: str | None = Field(
+        default=None, description="The address of Prefect's pages for the console's links; `worklets up` finds it."
+    )
+    project: Path | None = Field(
+        default=None, description="A project directory that is pushed at the start and after every change in it."
+    )
+    demo: bool = Field(default=False, description="Deploy the demo's model, worklet and view at the start.")
+
+    @property
+    def data(self) -> DataDirectory:
+        """The layout of the data directory."""
+        return DataDirectory(self.data_dir.expanduser().resolve())
+
+    @property
+    def store_url(self) -> str:
+        """The store's address: the one set, or SQLite in the data directory."""
+        return self.database_url or self.data.database_url
+
+    @property
+    def public_origin(self) -> str:
+        """The address under which people reach the app."""
+        if self.origin:
+            return self.origin.rstrip("/")
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - it is only compared
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
