@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -65,7 +66,7 @@ class RunContext:
         model_versions: the version of each model that has answered so far, by the model's name.
     """
 
-    __slots__ = ("model_versions", "principal", "run_id", "services", "version", "worklet")
+    __slots__ = ("_began", "model_versions", "principal", "run_id", "services", "version", "worklet")
 
     def __init__(
         self, run_id: str, worklet: str, version: int, principal: Principal | None, services: Services
@@ -76,6 +77,12 @@ class RunContext:
         self.principal = principal
         self.services = services
         self.model_versions: dict[str, str] = {}
+        self._began = time.perf_counter()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.perf_counter() - self._began
 
     @property
     def files(self) -> FileStore:

@@ -158,7 +158,7 @@ async def _serve(options: argparse.Namespace) -> None:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="record_process", description="Journal to run table to Prefect.")
     parser.add_argument("--data", type=Path, required=True, help="the data directory")
-    parser.add_argument("--database-url", default=None, help="the store; by default the one in the data directory")
+    parser.add_argument("--database-url", default=os.environ.get("WORKLETS_DATABASE_URL"), help="the store; by default the one in the data directory")
     parser.add_argument("--prefect-api-url", default=os.environ.get("PREFECT_API_URL"), help="http://host:4200/api")
     parser.add_argument("--max-runs-per-second", type=float, default=None, help="send no more than this to Prefect")
     return parser.parse_args(arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import func
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from ..connectors.access import Principal, Role
 from ..connectors.errors import NotFound
@@ -20,24 +20,29 @@ def publish(store: Store, document: ViewDocument | dict[str, Any], by: str | Non
 
     Raises DefinitionError with every fault.
     """
+    with store.session() as session:
+        return publish_in(session, document, by)
+
+
+def publish_in(session: Session, document: ViewDocument | dict[str, Any], by: str | None = None) -> ViewVersion:
+    """The same inside a transaction that is under way. Raises DefinitionError with every fault."""
     # A document that Python code made is checked as well: it may be faulty in what is more than shape.
     checked = parse(document.to_json() if isinstance(document, ViewDocument) else document)
     content = checked.to_json()
-    with store.session() as session:
-        view = session.get(View, checked.slug, with_for_update=True)
-        if view is None:
-            view = View(slug=checked.slug)
-            session.add(view)
-            session.flush()
-        versions = select(ViewVersion).where(ViewVersion.view_slug == view.slug)
-        live = session.exec(versions.where(ViewVersion.number == view.published)).first()
-        if live is not None and live.document == content:
-            return live
-        newest = session.exec(select(func.max(ViewVersion.number)).where(ViewVersion.view_slug == view.slug)).one()
-        version = ViewVersion(view_slug=view.slug, number=(newest or 0) + 1, document=content, created_by=by)
-        session.add(version)
-        view.title, view.published, view.updated_at = checked.title, version.number, now()
+    view = session.get(View, checked.slug, with_for_update=True)
+    if view is None:
+        view = View(slug=checked.slug)
         session.add(view)
+        session.flush()
+    versions = select(ViewVersion).where(ViewVersion.view_slug == view.slug)
+    live = session.exec(versions.where(ViewVersion.number == view.published)).first()
+    if live is not None and live.document == content:
+        return live
+    newest = session.exec(select(func.max(ViewVersion.number)).where(ViewVersion.view_slug == view.slug)).one()
+    version = ViewVersion(view_slug=view.slug, number=(newest or 0) + 1, document=content, created_by=by)
+    session.add(version)
+    view.title, view.published, view.updated_at = checked.title, version.number, now()
+    session.add(view)
     return version
 
 

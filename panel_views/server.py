@@ -43,7 +43,7 @@ logger = logging.getLogger(__name__)
 
 PREFIX = "/views"
 # Below the data directory: pictures that image inputs offer to try, at /views/examples/NAME.jpg.
-EXAMPLES = "examples"
+EXAMPLES = "demo"
 MAX_IMPORT_BYTES = 25_000_000
 # What the browser sends over the websocket is numbers, addresses and short texts; files go to /api/files.
 MAX_MESSAGE_BYTES = 1_000_000
@@ -205,7 +205,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     if not internal_key:
         raise SetupError("WORKLETS_INTERNAL_KEY is not set; `worklets up` sets it for the processes that it starts.")
     data = DataDirectory(arguments.data)
-    store = Store(arguments.database_url or data.database_url)
+    store = Store(arguments.database_url or os.environ.get("WORKLETS_DATABASE_URL") or data.database_url)
     views = ViewsServer(store, data, arguments.api, internal_key, arguments.origin, tuple(arguments.allow_private))
     server = views.start(arguments.port)
     stopped = asyncio.Event()
