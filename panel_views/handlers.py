@@ -152,7 +152,7 @@ class Scripts(StaticFileHandler):
 
 
 class Examples(AuthenticatedStaticFileHandler):  # type: ignore[misc]
-    """Example pictures, from the folder `examples` of the data directory."""
+    """Example pictures, for whoever has signed in."""
 
     def parse_url_path(self, url_path: str) -> str:
         """Pictures only."""

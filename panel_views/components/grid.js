@@ -7,17 +7,16 @@ own.replaceSync(`
     font: 400 15px/1.5 var(--font); container-type: inline-size; }
   *, *::before, *::after { box-sizing: border-box; }
   :host > div { height: 100%; }
-  .surface.card { height: calc(100% - var(--gap)); padding: 24px 24px calc(24px - var(--gap)); background: var(--surface);
+  .surface.card { height: 100%; display: flex; flex-direction: column; padding: 24px 24px calc(24px - var(--gap)); background: var(--surface);
     border: 1px solid var(--line); border-radius: var(--radius); box-shadow: var(--shadow); }
   header { margin-bottom: 16px; }
   h2 { margin: 0; font-size: 17px; line-height: 24px; font-weight: 600; letter-spacing: -0.01em; }
   header p { margin: 2px 0 0; color: var(--muted); font-size: 14px; line-height: 20px; }
+  .card > .tracks { flex: 1; }
   .tracks { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); column-gap: var(--gap); }
   .cell { grid-column: calc(var(--x) + 1) / span var(--w); grid-row: calc(var(--y) + 1) / span var(--h); min-width: 0;
     min-height: calc(var(--h) * var(--unit)); padding-bottom: var(--gap); display: grid; }
-  .cell.card { padding-bottom: 0; }
-  .cell.fits, .page > .tracks > .cell.card { min-height: 0; }
-  .page > .tracks > .cell.card { min-height: calc(var(--h) * var(--unit)); }
+  .cell.fits { min-height: 0; }
   .cell.alert { min-height: 0; padding-bottom: 0; }
   @container (max-width: 719px) {
     .page > .tracks > .cell { grid-column: 1 / -1; grid-row: auto; min-height: 0; }

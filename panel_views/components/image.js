@@ -2,8 +2,11 @@ import { component, h, icon, safeSource } from "./kit.js"
 
 export default component(`
   .column { display: flex; flex-direction: column; gap: 12px; height: 100%; min-height: 260px; }
-  .frame { position: relative; flex: 1; min-height: 0; border-radius: 12px; background: var(--sunken); overflow: hidden; display: grid; place-items: center; }
-  img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; transition: opacity .25s, filter .25s; }
+  .frame { position: relative; flex: 1; min-height: 0; border-radius: 12px; background: var(--sunken); overflow: hidden; display: grid; place-items: center;
+    container-type: size; }
+  .shown .frame { background: none; }
+  img { position: absolute; inset: 0; margin: auto; width: min(100cqw, 100cqh * var(--ratio, 1)); aspect-ratio: var(--ratio, 1); border-radius: 12px;
+    transition: opacity .25s, filter .25s; }
   .busy img { opacity: .35; filter: saturate(.4); }
   .busy .frame::after { content: ""; position: absolute; inset: 0; background: linear-gradient(100deg, transparent 35%, var(--gleam) 50%, transparent 65%);
     background-size: 220% 100%; animation: shimmer 1.6s linear infinite; }
@@ -17,7 +20,7 @@ export default component(`
   a { display: inline-flex; align-items: center; gap: 8px; flex: none; padding: 7px 14px; border: 1px solid var(--line-strong); border-radius: 10px;
     color: inherit; text-decoration: none; font-size: 14px; font-weight: 550; background: var(--surface); }
   a:hover { background: var(--sunken); } a .icon { width: 16px; height: 16px; }
-  @media (max-width: 719px) { .frame { flex: none; aspect-ratio: 1; } }
+  @media (max-width: 719px) { .column { min-height: 0; } .frame { flex: none; aspect-ratio: 1; } .shown .frame { aspect-ratio: var(--ratio, 1); } }
 `, ({ root }) => {
   const picture = h("img", { hidden: true })
   const words = h("span")
@@ -30,6 +33,10 @@ export default component(`
   let failed = false
   let last = null
   let paint = () => {}
+  picture.addEventListener("load", () => {
+    box.style.setProperty("--ratio", picture.naturalWidth / picture.naturalHeight || 1)
+    box.classList.add("shown")
+  })
   picture.addEventListener("error", () => { failed = true; paint() })
   return (props, status) => {
     paint = () => {
@@ -42,6 +49,7 @@ export default component(`
       picture.alt = props.alt
       picture.hidden = !source || failed
       words.textContent = busy ? props.loading_label : failed ? "The picture can't be shown; it may have been removed." : props.placeholder
+      box.classList.toggle("shown", !picture.hidden && picture.complete && picture.naturalWidth > 0)
       note.hidden = !busy && !picture.hidden
       const done = source && !failed && !busy
       caption.textContent = done ? props.caption ?? "" : ""

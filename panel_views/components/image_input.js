@@ -24,32 +24,33 @@ const CSS = `
   .meter div { height: 100%; width: 0; background: var(--accent); transition: width .15s; }
   .meter.unknown div { width: 35%; animation: slide 1.2s ease-in-out infinite; }
   @keyframes slide { from { transform: translateX(-110%) } to { transform: translateX(310%) } }
-  .more { display: flex; flex-wrap: wrap; align-items: center; gap: 8px; min-height: 36px; }
+  @media (hover: hover) { .tools { opacity: 0; transition: opacity .15s; } .zone:hover .tools, .zone:focus-within .tools { opacity: 1; } }
+  .more { display: flex; align-items: center; gap: 8px; height: 36px; }
   .more .icon { width: 16px; height: 16px; }
-  .example { width: 36px; height: 36px; padding: 0; border: 0; border-radius: 9px; overflow: hidden; background: var(--sunken); }
+  .example { flex: 0 1 36px; min-width: 0; aspect-ratio: 1; padding: 0; border: 0; border-radius: 9px; overflow: hidden; background: var(--sunken); }
   .example img { position: static; } .example:hover { box-shadow: 0 0 0 2px var(--surface), 0 0 0 3.5px var(--line-strong); }
   .example[aria-pressed="true"] { box-shadow: 0 0 0 2px var(--surface), 0 0 0 4px var(--accent); }
-  .address { display: inline-flex; align-items: center; justify-content: center; gap: 6px; height: 36px; min-width: 36px; padding: 0 10px; border: 1px solid var(--line-strong);
+  .address { display: inline-flex; align-items: center; justify-content: center; gap: 6px; flex: 0 1 36px; min-width: 0; aspect-ratio: 1; padding: 0; border: 1px solid var(--line-strong);
     border-radius: 9px; background: var(--surface); color: var(--muted); font-size: 13px; } .address:hover { background: var(--sunken); color: var(--ink); }
   form { display: flex; gap: 6px; } form input { flex: 1; min-width: 0; height: 36px; padding: 0 10px; border: 1px solid var(--line-strong); border-radius: 9px;
     background: var(--surface); font-size: 13px; } form input:focus { outline: 0; border-color: var(--accent); box-shadow: 0 0 0 3px var(--accent-soft); }
   form button { height: 36px; padding: 0 12px; border: 0; border-radius: 9px; background: var(--accent); color: var(--on-accent); font-size: 13px; font-weight: 600; }
+  @media (max-width: 719px) { .zone { flex: none; aspect-ratio: 1; min-height: 0; } .more { gap: 6px; } }
 `
 
 function upload(file, onPart) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    request.open("POST", "/api/files")
+    request.open("POST", `/api/files?name=${encodeURIComponent(file.name ?? "picture")}`)
     request.responseType = "json"
     request.setRequestHeader("content-type", file.type)
-    request.setRequestHeader("x-file-name", encodeURIComponent(file.name ?? "picture"))
     request.upload.onprogress = (event) => event.lengthComputable && onPart(event.loaded / event.total)
     request.onerror = () => reject(new Error("The server can't be reached; check your connection and try again."))
     request.onload = () => {
       const answer = request.response ?? {}
       if (request.status === 401) reject(new Error("Your session has ended; reload the page to sign in again."))
       else if (request.status >= 300) reject(new Error(answer.detail ?? `The server refused the file (status ${request.status}).`))
-      else resolve(answer.url ?? `/api/files/${answer.id}`)
+      else resolve(answer.url)
     }
     request.send(file)
   })

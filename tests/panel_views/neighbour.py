@@ -1,6 +1,6 @@
 """The HTTP app's part in these tests: the routes that a view calls, on the real store, and the way to the views.
 
-    python neighbour.py DATA PORT VIEWS_PORT
+python neighbour.py DATA PORT VIEWS_PORT
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import io
 import sys
 import time
 from pathlib import Path
-from urllib.parse import unquote
 
 import httpx
 import uvicorn
@@ -22,7 +21,8 @@ from prefect_worklets.connectors.files import FileStore, file_id, file_url
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.connectors.tables import TableRow, new_id
-from prefect_worklets.connectors.web import Guard, json_response, problem_response, read_body, read_json
+from prefect_worklets.connectors.web import Guard, json_response, problem_response, read_json
+from prefect_worklets.flows.files_api import FilesApi
 from prefect_worklets.panel_views import api as views_api
 from sqlmodel import col, select
 from starlette.applications import Starlette
@@ -43,20 +43,6 @@ class Neighbour:
         self.access = self.guard.access
         self.views = views
         self.client = httpx.AsyncClient(base_url=f"http://{views}", timeout=60)
-
-    async def upload(self, request: Request) -> Response:
-        who = await self.guard(request, Role.viewer)
-        content = await read_body(request, 25_000_000)
-        name = unquote(request.headers.get("x-file-name", ""))
-        kind = request.headers.get("content-type")
-        row = await asyncio.to_thread(self.files.put, content, name=name, content_type=kind, owner=who.id)
-        return json_response({"id": row.id, "url": file_url(row.id)}, status=201)
-
-    async def file(self, request: Request) -> Response:
-        await self.guard(request, Role.viewer)
-        row = await asyncio.to_thread(self.files.get, request.path_params["id"])
-        content = await asyncio.to_thread(self.files.read, row.id)
-        return Response(content, media_type=row.content_type, headers={"x-content-type-options": "nosniff"})
 
     async def rows(self, request: Request) -> Response:
         who = await self.guard(request, Role.viewer)
@@ -168,8 +154,7 @@ class Neighbour:
 
         return Starlette(
             routes=[
-                Route("/api/files", self.upload, methods=["POST"]),
-                Route("/api/files/{id}", self.file),
+                *FilesApi(self.guard, self.files).routes(),
                 Route("/api/tables/{name}/rows", self.rows),
                 Route("/api/worklets/stylize/invoke", self.invoke, methods=["POST"]),
                 *views_api.routes(self.store, self.guard),
