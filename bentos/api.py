@@ -263,7 +263,7 @@ class ModelRoutes:
             if digest.hexdigest() != announced:
                 raise BadInput(f"{size} bytes arrived with another SHA-256 than announced; send the package again.")
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            os.unlink(name)
             raise
         return Path(name)
 

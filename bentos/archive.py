@@ -23,11 +23,14 @@ def archive(folder: Path, target: Path | None = None) -> tuple[Path, str]:
         file = open(handle, "wb")  # noqa: SIM115 - closed below
     else:
         file = target.open("wb")
-    with file, gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=1) as zipped:
-        with tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for path in sorted(folder.rglob("*")):
-                if path.is_file():
-                    _add(tar, path, path.relative_to(folder).as_posix())
+    with (
+        file,
+        gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=1) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                _add(tar, path, path.relative_to(folder).as_posix())
     with target.open("rb") as written:
         return target, hashlib.file_digest(written, "sha256").hexdigest()
 

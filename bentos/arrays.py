@@ -1,4 +1,4 @@
-"""Reading arrays: lists or arrays of any sort into one numpy array of the right type and shape, or faults with places."""
+"""Reading arrays: lists or arrays of any sort become one numpy array of the right type and shape, or faults."""
 
 from __future__ import annotations
 

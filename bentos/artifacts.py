@@ -21,9 +21,6 @@ from .manifest import MANIFEST_FILE, Manifest, check_name, check_version
 
 logger = logging.getLogger(__name__)
 
-# Each of these costs a request of a mounted service a quarter of a millisecond or more.
-_CONFIG = "api_server.logging.access.enabled=false tracing.excluded_urls='.*'"
-
 
 def prepare_bentoml(data: DataDirectory) -> None:
     """Set BentoML's environment of this process. It reads it once, at import, so this comes first."""
@@ -31,7 +28,6 @@ def prepare_bentoml(data: DataDirectory) -> None:
         logger.warning("bentoml was imported before its settings were made; its own defaults hold.")
     os.environ["BENTOML_HOME"] = str(data.bentoml)
     os.environ["BENTOML_DO_NOT_TRACK"] = "true"
-    os.environ["BENTOML_CONFIG_OPTIONS"] = _CONFIG
 
 
 class ArtifactStore:

@@ -152,7 +152,7 @@ class Deployer:
         created_by: str | None = None,
     ) -> ModelVersion:
         """Check and save a package; `bring_live` does the rest. Raises BadInput, Conflict."""
-        if package.is_dir():
+        if await asyncio.to_thread(package.is_dir):
             return await self._save(package, name, version, tier, created_by)
         folder = Path(await asyncio.to_thread(self._incoming))
         try:

@@ -58,7 +58,7 @@ def _local_modules() -> list[ModuleType]:
         if name == "__main__" or file is None or name.partition(".")[0] == _OWN or not isinstance(module, ModuleType):
             continue
         place = str(Path(file).resolve())
-        if place.endswith(".py") and not any(place.startswith(prefix + "/") for prefix in installed):
-            if sys.modules.get(module.__name__) is module:
-                found.append(module)
+        of_user = place.endswith(".py") and not any(place.startswith(prefix + "/") for prefix in installed)
+        if of_user and sys.modules.get(module.__name__) is module:
+            found.append(module)
     return found
