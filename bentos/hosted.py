@@ -54,7 +54,8 @@ class HostedModel:
 
     async def sample(self, timeout: float) -> Values | None:
         """Values to try it with: the packed sample, or the model's own; None if there is neither."""
-        return await self.in_thread(self._sample, timeout)
+        values: Values | None = await self.in_thread(self._sample, timeout)
+        return values
 
     async def in_thread(self, call: Callable[[], Any], timeout: float) -> Any:
         """Run in one of the model's threads. Raises ModelFailed for what it raises, TookTooLong."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import bentoml
 import orjson
-from _bentoml_sdk.io_models import IODescriptor
+from _bentoml_sdk.io_models import IODescriptor  # type: ignore[import-untyped]
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +20,7 @@ DEFAULT_TIMEOUT = 60.0
 _NOT_WANTED = ("TimeoutMiddleware", "OpenTelemetryMiddleware", "AccessLogMiddleware")
 
 
-class WireInput(IODescriptor):
+class WireInput(IODescriptor):  # type: ignore[misc]  # bentoml has no types
     """The request's body as it came, and the time limit from its header."""
 
     content: bytes
@@ -29,10 +29,11 @@ class WireInput(IODescriptor):
     @classmethod
     async def from_http_request(cls, request: Request, serde: Any) -> WireInput:
         """Read the body without parsing it: BentoML's own readers would take it for JSON or pickle."""
-        return cls.model_construct(content=await request.body(), timeout=read_timeout(request))
+        read: WireInput = cls.model_construct(content=await request.body(), timeout=read_timeout(request))
+        return read
 
 
-class AnyAnswer(IODescriptor):
+class AnyAnswer(IODescriptor):  # type: ignore[misc]
     """A finished response passes through BentoML untouched; so its JSON schema is never made."""
 
     media_type = MEDIA_TYPE
@@ -53,11 +54,11 @@ def build_service(model: HostedModel) -> Any:
 
     class ModelService:
         # Not named `call`: the proxy that BentoML puts before it has a method of that name.
-        @bentoml.api(route="/call", input_spec=WireInput, output_spec=AnyAnswer)
+        @bentoml.api(route="/call", input_spec=WireInput, output_spec=AnyAnswer)  # type: ignore[untyped-decorator]
         async def predict_wire(self, content: bytes, timeout: float) -> Any:
             return await answer_wire(model, content, timeout)
 
-        @bentoml.api(route="/predict", output_spec=AnyAnswer)
+        @bentoml.api(route="/predict", output_spec=AnyAnswer)  # type: ignore[untyped-decorator]
         async def predict(self, inputs: Any) -> Any:
             return await answer_json(model, inputs)
 

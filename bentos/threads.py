@@ -75,6 +75,6 @@ def use_one_native_thread() -> None:
 
     A small model is quicker without them, and many at once would fight for the cores.
     """
-    import threadpoolctl
+    import threadpoolctl  # type: ignore[import-untyped]
 
     threadpoolctl.threadpool_limits(limits=1)

@@ -64,8 +64,9 @@ class StyleTransfer:
         square = Image.fromarray(style[top : top + side, left : left + side])
         small = square.resize((STYLE_SIDE, STYLE_SIDE), Image.Resampling.LANCZOS)
         batch = (np.asarray(small, np.float32) / 255.0)[np.newaxis]
-        found: NDArray[np.float32] = self._describe.run(None, {self._describe.get_inputs()[0].name: batch})[0]
-        return found.astype(np.float32)
+        found = self._describe.run(None, {self._describe.get_inputs()[0].name: batch})[0]
+        manner: NDArray[np.float32] = found.astype(np.float32)
+        return manner
 
 
 def _scaled(content: Pixels, size: int) -> NDArray[np.float32]:
@@ -105,4 +106,5 @@ def striped_picture(width: int, height: int) -> Pixels:
     waves = np.sin(x / width * 18 + 3 * np.sin(y / height * 12))
     colours = np.array([[200, 60, 40], [30, 50, 120], [240, 200, 90]], np.float32)
     index = np.digitize(waves, [-0.3, 0.4])
-    return colours[index].astype(np.uint8)
+    picture: Pixels = colours[index].astype(np.uint8)
+    return picture
