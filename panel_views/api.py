@@ -67,7 +67,7 @@ class _Views:
 def _described(name: str) -> dict[str, object]:
     kind = KINDS[name]
     return {
-        "type": kind.type,
+        "type": kind.name,
         "title": kind.title,
         "properties": kind.properties.model_json_schema(),
         "values": sorted(kind.values),

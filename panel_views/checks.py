@@ -93,7 +93,7 @@ def _kind(loc: Loc, component: Component) -> Iterator[Fault]:
         return
     for name, value in component.properties.items():
         if name not in kind.names():
-            yield _unknown((*loc, "properties", name), f"property of a {kind.type}", name, kind.names())
+            yield _unknown((*loc, "properties", name), f"property of a {kind.name}", name, kind.names())
             continue
         try:
             kind.check(name, value)
@@ -101,10 +101,10 @@ def _kind(loc: Loc, component: Component) -> Iterator[Fault]:
             yield Fault((*loc, "properties", name), fault_text(error), "value")
     for name in component.bindings:
         if name not in kind.names():
-            yield _unknown((*loc, "bindings", name), f"property of a {kind.type}", name, kind.names())
+            yield _unknown((*loc, "bindings", name), f"property of a {kind.name}", name, kind.names())
     for name in component.actions:
         if name not in kind.events:
-            yield _unknown((*loc, "actions", name), f"event of a {kind.type}", name, sorted(kind.events))
+            yield _unknown((*loc, "actions", name), f"event of a {kind.name}", name, sorted(kind.events))
 
 
 def _place(loc: Loc, component: Component) -> Iterator[Fault]:

@@ -95,7 +95,7 @@ def _allowed_nodes() -> frozenset[type]:
     }
 
 
-class _Evaluator(simpleeval.EvalWithCompoundTypes):
+class _Evaluator(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # simpleeval is not typed
     """Reads attributes of mappings only, and nothing of nothing is nothing."""
 
     def _eval_attribute(self, node: ast.Attribute) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -10,9 +11,11 @@ import httpx
 
 from ..connectors.egress import Egress
 from ..connectors.errors import BadInput, Fault, TookTooLong, Unavailable, WorkletsError
+from ..connectors.images import Image
 from ..connectors.web import ON_BEHALF_HEADER
 
 RUN_TIMEOUT = 180.0
+_MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
 Identity = Callable[[], Awaitable[str]]
 
 
@@ -55,16 +58,18 @@ class HttpGateway:
     async def rows(self, table: str, limit: int) -> list[dict[str, Any]]:
         """The user's newest rows. Raises WorkletsError."""
         answer = await self._call("GET", f"/api/tables/{quote(table)}/rows", params={"limit": limit})
-        rows = answer.get("rows", answer.get("items", [])) if isinstance(answer, dict) else answer
-        return [row for row in rows if isinstance(row, dict)]
+        rows: list[dict[str, Any]] = answer["rows"]
+        return rows
 
     async def import_image(self, url: str) -> str:
         """Fetch a picture of another host into the file store and return its address here. Raises BadInput."""
         await self._identity()
         fetched = await self._egress.get(url)
-        if not fetched.content_type.startswith("image/"):
-            raise BadInput(f"The address answers with {fetched.content_type or 'no type'}, which is no picture.")
-        headers = {"content-type": fetched.content_type}
+        kind = web_picture(fetched.content)
+        if kind is None:
+            raise BadInput("The address leads to no picture in PNG, JPEG, WebP or GIF.")
+        await asyncio.to_thread(Image.from_bytes, fetched.content)  # raises BadInput for a broken or huge one
+        headers = {"content-type": kind}
         answer = await self._call("POST", "/api/files", content=fetched.content, headers=headers)
         return str(answer["url"])
 
@@ -84,6 +89,14 @@ class HttpGateway:
             return response.json()
         except ValueError:
             raise Unavailable("The server's answer can't be read; try again in a moment.") from None
+
+
+def web_picture(content: bytes) -> str | None:
+    """The media type of a picture that every browser shows, by its first bytes; None for anything else."""
+    for magic, kind in _MAGIC:
+        if content.startswith(magic):
+            return kind
+    return "image/webp" if content[:4] == b"RIFF" and content[8:12] == b"WEBP" else None
 
 
 def _error_of(response: httpx.Response) -> WorkletsError:

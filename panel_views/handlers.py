@@ -135,7 +135,7 @@ class PanelResources(ComponentResourceHandler):  # type: ignore[misc]
         return str(super().parse_url_path(path))
 
 
-class Scripts(StaticFileHandler):
+class Scripts(StaticFileHandler):  # type: ignore[misc]
     """The scripts of our components. Their address has their hash, so that browsers keep them."""
 
     def parse_url_path(self, url_path: str) -> str:
@@ -166,7 +166,7 @@ class Examples(AuthenticatedStaticFileHandler):  # type: ignore[misc]
         self.set_header("x-content-type-options", "nosniff")
 
 
-class Health(RequestHandler):
+class Health(RequestHandler):  # type: ignore[misc]
     """Says that the process answers."""
 
     def get(self) -> None:
@@ -174,7 +174,7 @@ class Health(RequestHandler):
         self.write("ok")
 
 
-class ViewList(RequestHandler):
+class ViewList(RequestHandler):  # type: ignore[misc]
     """The views that the visitor may open."""
 
     def initialize(self, store: Store, doorkeeper: Doorkeeper) -> None:
@@ -188,7 +188,7 @@ class ViewList(RequestHandler):
             self.redirect(login_address(self.request.uri or "/views/"))
             return
         _set_headers(self)
-        principal = self.request.worklets_principal  # type: ignore[attr-defined]
+        principal = self.request.worklets_principal
         found = await asyncio.to_thread(views_for, self._store, principal)
         self.finish(templates.get_template("list.html").render(views=found, css=CSS, user=user_name(principal)))
 

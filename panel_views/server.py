@@ -94,7 +94,6 @@ class ViewsServer:
     def start(self, port: int) -> Any:
         """Listen on 127.0.0.1 and return Bokeh's server. Call it on the event loop."""
         use_own_handlers()
-        pn.config.reconnect = True
         key = signing_key(self._data)
         server = pn.io.server.get_server(
             {"/{slug}": self._application()},
@@ -142,6 +141,9 @@ class ViewsServer:
         self._open.add(view)
         doc.on_session_destroyed(lambda context: self._forget(view))
         view.root.server_doc(doc, title=visit.document.title, location=False)
+        # Bokeh's own way back into a session that the server no longer has leaves a page that does nothing; shell.js
+        # loads the page again instead, and what matters is in the store.
+        doc.config.update(reconnect_session=False, notify_connection_status=False)
         doc.template = templates.get_template("page.html")
         doc.template_variables.update(page_variables(visit))
 

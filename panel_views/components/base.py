@@ -29,7 +29,7 @@ SCRIPTS_VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in SCRIPTS)
 UI_PATH = f"/views/ui/{SCRIPTS_VERSION}"
 
 
-class Drawn(JSComponent):
+class Drawn(JSComponent):  # type: ignore[misc]  # Panel is not typed here
     """A component in the browser whose script is a file of this folder, served from our own origin."""
 
     _script: ClassVar[str] = ""

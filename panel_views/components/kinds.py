@@ -137,13 +137,13 @@ class AlertProperties(Properties):
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of component.
+    """One kind of component; `name` is the `type` that documents write.
 
     `values` are readable by bindings, `events` trigger actions, `size` is the usual width and height in grid
     units, `container` may hold others.
     """
 
-    type: str
+    name: str
     title: str
     properties: type[Properties]
     values: frozenset[str] = frozenset()
@@ -154,7 +154,7 @@ class Kind:
     @property
     def thumbnail(self) -> str:
         """An SVG drawing for the palette."""
-        return THUMBNAILS[self.type]
+        return THUMBNAILS[self.name]
 
     def check(self, name: str, value: Any) -> Any:
         """The value of a property, coerced. Raises pydantic's ValidationError."""
@@ -173,7 +173,8 @@ class Kind:
 def _adapter(properties: type[Properties], name: str) -> TypeAdapter[Any]:
     info = properties.model_fields[name]
     # Annotated keeps the constraints that Field(...) put beside the annotation.
-    return TypeAdapter(Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation)
+    annotation: Any = info.annotation
+    return TypeAdapter(Annotated[annotation, *info.metadata] if info.metadata else annotation)
 
 
 def fault_text(error: ValidationError) -> str:
@@ -185,7 +186,7 @@ _VALUE = frozenset({"value"})
 _CHANGE = frozenset({"change"})
 
 KINDS: dict[str, Kind] = {
-    kind.type: kind
+    kind.name: kind
     for kind in (
         Kind("markdown", "Markdown", MarkdownProperties, size=(12, 2)),
         Kind("text", "Text", TextProperties, size=(6, 1)),

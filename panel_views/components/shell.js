@@ -1,18 +1,37 @@
-// Around the components: takes the skeleton away once they are drawn, and says when the connection is lost.
+// Around the components: takes the skeleton away once they are drawn, and comes back after a lost connection.
 const stage = document.getElementById("stage")
 const lost = document.querySelector(".lost")
+const PATIENCE = 15_000
 
-function watch(view) {
-  view.on_event("connection_lost", () => { lost.hidden = false })
-  view.on_event("client_reconnected", () => { lost.hidden = true })
+function say(text) {
+  lost.firstElementChild.textContent = text
+  lost.hidden = false
 }
 
+// The page is loaded again, which finds a restarted server, a new version of the view, or the login.
+async function comeBack() {
+  say("Connection lost. Trying again…")
+  for (let wait = 500; ; wait = Math.min(wait * 1.6, 10_000)) {
+    await new Promise((resolve) => setTimeout(resolve, wait))
+    try {
+      const answer = await fetch("/views/-/health", { cache: "no-store" })
+      if (answer.ok) return location.reload()
+    } catch {
+      // still away
+    }
+  }
+}
+
+const begun = performance.now()
 function wait() {
   const [view] = window.Bokeh?.documents ?? []
-  if (!view) return setTimeout(wait, 30)
+  if (!view) {
+    if (performance.now() - begun > PATIENCE) return say("The page could not be opened.")
+    return setTimeout(wait, 30)
+  }
   const drawn = () => stage.classList.add("drawn")
   if (view.is_idle) drawn()
   else view.idle.connect(drawn)
-  watch(view)
+  view.on_event("connection_lost", comeBack)
 }
 wait()
