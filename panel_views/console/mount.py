@@ -43,7 +43,7 @@ def routes(
         links: addresses outside the console.
         data: where the recorder's process leaves word of itself (`run/recorder.json`).
         recent_run: a run by its id for the moment until the store has it (`RecentRuns.get`).
-        worklet_problem: why a worklet can't be loaded, by its name (`Registry.broken.get`).
+        worklet_problem: why a worklet can't be loaded, by its name (the registry's `broken`).
     """
     assets = Assets()
     site = Site(

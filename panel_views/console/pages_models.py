@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 from starlette.responses import Response
 
@@ -82,7 +81,7 @@ def fields(manifest: Mapping[str, Any], side: str) -> list[SchemaRow]:
 def sample(manifest: Mapping[str, Any]) -> Any:
     """Inputs for the snippet: the sample that the model came with if it is short, else what fits its signature."""
     value = manifest.get("sample")
-    if value is not None and len(orjson.dumps(value, default=str)) < _LONG_SAMPLE:
+    if value is not None and len(str(value)) < _LONG_SAMPLE:
         return value
     try:
         return example(Signature.model_validate(manifest.get("signature")).input_schema())

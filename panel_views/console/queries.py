@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Select, func, literal, select, tuple_
+from sqlalchemy import func, literal, select, tuple_
 from sqlmodel import col
 
 from ...connectors.access import Principal, Role
@@ -167,15 +167,16 @@ class ConsoleQueries:
         """How many runs (of `principal`, or all) began in each of the last hours, the current one included."""
         this_hour = int((now or datetime.now(UTC)).timestamp() * 1_000_000) // HOUR_US
         first = this_hour - hours + 1
-        begun: Select[Any] = (
+        wanted = [col(Run.started_us) >= first * HOUR_US]
+        if principal is not None:
+            wanted.append(col(Run.principal) == principal)
+        newest = (
             select(col(Run.started_us).label("started"), (col(Run.state) == "completed").label("good"))
-            .where(col(Run.started_us) >= first * HOUR_US)
+            .where(*wanted)
             .order_by(col(Run.started_us).desc())
             .limit(MAX_COUNTED)
+            .subquery()
         )
-        if principal is not None:
-            begun = begun.where(col(Run.principal) == principal)
-        newest = begun.subquery()
         hour = (newest.c.started - newest.c.started % HOUR_US).label("hour")
         with self._store.read() as session:
             rows = session.execute(select(hour, newest.c.good, func.count()).group_by(hour, newest.c.good)).all()

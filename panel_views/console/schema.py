@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-import orjson
 
 _DEEPEST = 6
 _LONG_TEXT = 200
@@ -50,7 +49,7 @@ class FormField:
     @property
     def pointer(self) -> str:
         """The path as JSON, for the script."""
-        return orjson.dumps(list(self.path)).decode()
+        return _json(list(self.path))
 
 
 def resolved(schema: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
@@ -107,13 +106,18 @@ def schema_rows(schema: Any) -> list[SchemaRow]:
 
 
 def _rows(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Iterator[SchemaRow]:
-    required = schema.get("required") or ()
+    required = _required(schema)
     for name, part in schema["properties"].items():
         found = resolved(part, root)
         yield SchemaRow(str(name), depth, type_name(part, root), name in required, _note(found))
         inner = resolved(found.get("items"), root) if found.get("type") == "array" else found
         if isinstance(inner.get("properties"), dict) and depth < _DEEPEST:
             yield from _rows(inner, root, depth + 1)
+
+
+def _required(schema: Mapping[str, Any]) -> list[Any]:
+    names = schema.get("required")
+    return names if isinstance(names, list) else []
 
 
 def _note(schema: Mapping[str, Any]) -> str:
@@ -139,8 +143,7 @@ def form_fields(schema: Any) -> list[FormField]:
     found = resolved(root, root)
     if isinstance(found.get("properties"), dict):
         return [
-            _field((str(name),), part, root, name in (found.get("required") or ()))
-            for name, part in found["properties"].items()
+            _field((str(name),), part, root, name in _required(found)) for name, part in found["properties"].items()
         ]
     return [_field((), found, root, True)]
 
@@ -155,8 +158,7 @@ def _field(path: tuple[str, ...], schema: Any, root: Mapping[str, Any], required
     properties = found.get("properties")
     if isinstance(properties, dict) and properties and len(path) < _DEEPEST:
         inner = tuple(
-            _field((*path, str(name)), part, root, name in (found.get("required") or ()))
-            for name, part in properties.items()
+            _field((*path, str(name)), part, root, name in _required(found)) for name, part in properties.items()
         )
         return FormField(path, "group", label, required, note, children=inner)
     control, kind = _control(found)
@@ -180,7 +182,8 @@ def _control(schema: Mapping[str, Any]) -> tuple[str, str]:
     if kind == "string":
         if schema.get("format") == "image" or str(schema.get("contentMediaType", "")).startswith("image/"):
             return "image", "string"
-        long = int(schema.get("maxLength") or 0) > _LONG_TEXT or schema.get("format") == "textarea"
+        longest = schema.get("maxLength")
+        long = (isinstance(longest, int) and longest > _LONG_TEXT) or schema.get("format") == "textarea"
         return ("long-text" if long else "text"), "string"
     if kind in ("number", "integer"):
         return "number", str(kind)
@@ -245,4 +248,5 @@ def _shown(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value, default=str).decode()
+    # Not orjson: it refuses numbers beyond 64 bits.
+    return json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":"))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from typing import Any
-
-import orjson
 
 from .formats import url_part
 
@@ -53,7 +52,7 @@ def model_curl(base_url: str, name: str, inputs: Any) -> str:
 
 
 def _body(value: Any) -> str:
-    text = orjson.dumps(value, default=str).decode()
+    text = json.dumps(value, default=str, separators=(",", ":"))
     return text if len(text) <= _LONGEST else '"..."'
 
 
