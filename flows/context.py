@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..connectors.access import Principal
 from ..connectors.errors import DefinitionError, SetupError
@@ -16,6 +16,8 @@ from ..connectors.files import FileStore
 from ..connectors.images import ImageLoader
 from ..connectors.store import Store
 from .waiting import wait_for
+
+T = TypeVar("T")
 
 
 class Answer(NamedTuple):
@@ -39,7 +41,7 @@ class Models(Protocol):
         inputs: Any,
         version: str | None = None,
         *,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,
     ) -> Any:
         """The model's answer: something with `outputs`, `model` and `version`."""
         ...
@@ -87,17 +89,17 @@ class RunContext:
     @property
     def files(self) -> FileStore:
         """The file store. Raises SetupError where this process has none."""
-        return _need(self.services.files, "file store")
+        return _present(self.services.files, "file store")
 
     @property
     def images(self) -> ImageLoader:
         """What `await image.load(...)` wants. Raises SetupError where this process has none."""
-        return _need(self.services.images, "image loader")
+        return _present(self.services.images, "image loader")
 
     @property
     def store(self) -> Store:
         """The store. Raises SetupError where this process has none."""
-        return _need(self.services.store, "store")
+        return _present(self.services.store, "store")
 
     @property
     def owner(self) -> str | None:
@@ -167,7 +169,7 @@ def ask_model(name: str, inputs: Any, version: str | None) -> Any:
     return answer.outputs
 
 
-def _need(service: Any, what: str) -> Any:
+def _present(service: T | None, what: str) -> T:
     if service is None:
         raise SetupError(f"This process has no {what}; run the worklet in the server (`worklets up`).")
     return service

@@ -110,7 +110,7 @@ class _TaskStep(Step):
         )
         # The states of what it needs draw the edges in Prefect's run graph.
         before = [self._states[needed] for needed in sorted(self.needs)]
-        state: State[Any] = await task(return_state=True, wait_for=before)  # type: ignore[call-overload]
+        state: State[Any] = await task(return_state=True, wait_for=before)
         self._states[self._position] = state
         try:
             return await state.result()

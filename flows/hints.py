@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError
@@ -126,7 +126,7 @@ def schema_of(hint: Any, mode: Literal["validation", "serialization"] = "validat
     return {"title": name_of(hint)}
 
 
-def is_model(hint: Any) -> bool:
+def is_model(hint: Any) -> TypeGuard[type[BaseModel]]:
     """Whether the hint is a pydantic model class."""
     return isinstance(hint, type) and issubclass(hint, BaseModel)
 

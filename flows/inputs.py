@@ -98,7 +98,8 @@ def _object_adapter(name: str, parameters: Sequence[Parameter]) -> TypeAdapter[A
     for parameter in parameters:
         fields[parameter.name] = parameter.hint if parameter.required else NotRequired[parameter.hint]
     # The functional form takes any name, also ones that a pydantic model would not (`schema`, `copy`, `_x`).
-    shape = TypedDict(f"{name}_input", fields)  # type: ignore[operator]
+    make_shape: Any = TypedDict
+    shape = make_shape(f"{name}_input", fields)
     shape.__pydantic_config__ = {"extra": "forbid", "arbitrary_types_allowed": True}
     return adapter_of(shape)
 

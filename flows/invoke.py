@@ -110,11 +110,13 @@ class InvokeApp:
 
     async def _answer(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         execution: Execution | None = None
+        recorded: bytes | None
         try:
             head = _head(scope["headers"])
-            principal = self.guard.access.cached("k:" + head.authorization[7:].decode("latin-1"))
-            if principal is None or head.authorization[:7] not in _BEARER:
-                principal = await self.guard.principal(HTTPConnection(scope))
+            known = self.guard.access.cached("k:" + head.authorization[7:].decode("latin-1"))
+            if known is None or head.authorization[:7] not in _BEARER:
+                known = await self.guard.principal(HTTPConnection(scope))
+            principal: Principal = known
             if principal.role < Role.operator:
                 require(principal, Role.operator, "invoke worklets")
             live = self.registry.live.get(name) or self.registry.get(name)

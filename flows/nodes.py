@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from pydantic import JsonValue
 
@@ -76,8 +76,7 @@ class Node(Generic[P, R]):
         trace = current_trace()
         if trace is None:
             return self._function(*args, **kwargs)
-        placed: Any = trace.place(self._resolved(), args, kwargs)
-        return placed  # a Symbol that stands for an R
+        return cast(R, trace.place(self._resolved(), args, kwargs))  # a symbol that stands for an R
 
     def _resolved(self) -> NodeDefinition:
         # A hint may name a class that is defined below the node, so it is looked up again when the node is used.
@@ -160,7 +159,7 @@ def _option_faults(function: Any, retries: int, backoff: float, timeout: float |
         what = f"@node wants a function and found {type(function).__name__}."
         return [definition_fault(what, place=place, fix="put @pw.node right above a def")]
     label = function.__name__
-    faults = []
+    faults: list[tuple[str, str | None]] = []
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         faults.append(("it yields, and a node gives back one value.", "return a list"))
     if retries < 0:

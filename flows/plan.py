@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -211,15 +211,17 @@ def _constant(value: Any, parameter: Parameter | None) -> Getter:
 def _part(slot: int, path: Sequence[PathStep], fit: Callable[[Any], Any] | None) -> Getter:
     if not path:
         return itemgetter(slot) if fit is None else lambda values: fit(values[slot])
-    if len(path) == 1 and fit is None and isinstance(path[0], AttributeStep):
-        name = path[0].attribute
-        return lambda values: getattr(values[slot], name)
-    attributes = [(step.attribute, True) if isinstance(step, AttributeStep) else (step.item, False) for step in path]
+    takers: list[Getter] = [
+        attrgetter(step.attribute) if isinstance(step, AttributeStep) else itemgetter(step.item) for step in path
+    ]
+    if len(takers) == 1 and fit is None:
+        only = takers[0]
+        return lambda values: only(values[slot])
 
     def walk(values: Values) -> Any:
         value = values[slot]
-        for key, is_attribute in attributes:
-            value = getattr(value, key) if is_attribute else value[key]  # type: ignore[call-overload]
+        for take in takers:
+            value = take(value)
         return fit(value) if fit is not None else value
 
     return walk

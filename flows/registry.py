@@ -80,15 +80,15 @@ class Registry:
         """The live version. Raises NotFound with close matches, Unavailable for one that can't be loaded here."""
         found = self.live.get(name)
         if found is None:
-            self._refuse(name)
+            raise self._absent(name)
         return found
 
-    def _refuse(self, name: str) -> Any:
+    def _absent(self, name: str) -> WorkletsError:
         reason = self.broken.get(name)
         if reason is not None:
-            raise Unavailable(f"The worklet {name!r} can't be loaded by this server: {reason}")
+            return Unavailable(f"The worklet {name!r} can't be loaded by this server: {reason}")
         hint = did_you_mean(name, self.live) or "`worklets push` adds some."
-        raise NotFound(f"There is no worklet {name[:64]!r}. {hint}")
+        return NotFound(f"There is no worklet {name[:64]!r}. {hint}")
 
     # --- pushing ------------------------------------------------------------------------------------
 
@@ -218,13 +218,13 @@ class Registry:
                 ).first()
                 if wanted is None:
                     if session.get(WorkletRow, name) is None:
-                        self._refuse(name)
+                        raise self._absent(name)
                     raise NotFound(f"The worklet {name!r} has no version {version}.")
             loaded = self._loaded(wanted.project_hash)
             with self.store.session() as session:
                 row = session.get(WorkletRow, name, with_for_update=True)
                 if row is None:
-                    self._refuse(name)
+                    raise self._absent(name)
                 _point(row, version, wanted.graph.get("description", ""))
                 session.add(row)
             self._swap(loaded, [row])
@@ -235,7 +235,7 @@ class Registry:
         with self.store.read() as session:
             row = session.get(WorkletRow, name)
             if row is None:
-                self._refuse(name)
+                raise self._absent(name)
             before = session.exec(
                 select(func.max(WorkletVersion.number)).where(
                     WorkletVersion.worklet_name == name, col(WorkletVersion.number) < (row.live_version or 0)

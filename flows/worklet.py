@@ -94,7 +94,7 @@ class Worklet(Generic[P, R]):
             return given
         if self._models is None or hasattr(self._models, "predict"):
             return self._models  # type: ignore[return-value]
-        return self._models()  # type: ignore[operator, no-any-return]
+        return self._models()
 
     @cached_property
     def flow(self) -> Flow[..., Any]:
@@ -187,7 +187,8 @@ def _define(
         timeout=timeout,
         triggers=tuple(triggers),
         inputs=tuple(
-            GraphInput(name=each.name, schema=schema_of(each.hint), required=each.required) for each in shape.parameters
+            GraphInput(name=each.name, schema_=schema_of(each.hint), required=each.required)
+            for each in shape.parameters
         ),
         nodes=tuple(trace.nodes),
         output=trace.argument(output, "the result"),
@@ -217,7 +218,7 @@ def _head_faults(
     function: Callable[..., Any], label: str, shape: Shape, timeout: float | None, triggers: Sequence[Trigger]
 ) -> list[DefinitionFault]:
     place = _place_of(function)
-    faults = []
+    faults: list[tuple[str, str | None]] = []
     if not _NAME.fullmatch(label):
         faults.append((f"the name {label!r} isn't letters, digits, _ and - (at most 63).", "give another with name="))
     if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
