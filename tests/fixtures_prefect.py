@@ -64,6 +64,11 @@ class PrefectServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers. Raises RuntimeError with its log if it doesn't."""
+        self.launch()
+        self.wait_ready()
+
+    def launch(self) -> None:
+        """Start the server. Call it in the main thread: it dies with the thread that started it."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         environment = {**kept, **_SETTINGS, "PREFECT_HOME": str(self.home), "PREFECT_UI_API_URL": self.url}
         command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
@@ -78,6 +83,10 @@ class PrefectServer:
                 start_new_session=True,
                 preexec_fn=lambda: _die_with(parent),
             )
+
+    def wait_ready(self) -> None:
+        """Return when the server answers. Raises RuntimeError with its log if it doesn't."""
+        assert self._process is not None
         deadline = time.monotonic() + _READY_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
@@ -41,9 +42,9 @@ def rows_of(store: Store) -> list[Run]:
         return list(session.exec(select(Run).order_by(Run.started_us)).all())
 
 
-def add_worklet(store: Store, name: str, number: int = 1) -> None:
-    """A live worklet with the graph of `make_record`'s runs."""
-    graph = {
+def iris_graph(name: str) -> dict[str, Any]:
+    """The graph of `make_record`'s runs."""
+    return {
         "name": name,
         "description": "Tells irises apart.",
         "tags": ["flowers"],
@@ -64,6 +65,10 @@ def add_worklet(store: Store, name: str, number: int = 1) -> None:
         ],
         "output": {"node": "label"},
     }
+
+
+def add_worklet(store: Store, name: str, number: int = 1) -> None:
+    """A live worklet with the graph of `make_record`'s runs."""
     with store.session() as session:
         if session.get(Project, "hash") is None:
             session.add(Project(content_hash="hash", name="flowers"))
@@ -71,4 +76,10 @@ def add_worklet(store: Store, name: str, number: int = 1) -> None:
         worklet.live_version = number
         session.add(worklet)
         session.flush()
-        session.add(WorkletVersion(worklet_name=name, number=number, project_hash="hash", graph=graph))
+        session.add(WorkletVersion(worklet_name=name, number=number, project_hash="hash", graph=iris_graph(name)))
+
+
+def add_runs(store: Store, records: list[RunRecord]) -> None:
+    """The records as rows of the run table."""
+    with store.session() as session:
+        session.add_all(Run(**asdict(record)) for record in records)

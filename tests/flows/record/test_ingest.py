@@ -218,7 +218,7 @@ class TestTrouble:
         told.touch()
         chance = random.Random(5)
         with told.open("ab") as output:
-            for _ in range(5):
+            for _ in range(3):
                 writer = subprocess.Popen([sys.executable, "-c", _WRITER, str(folder)], stdout=output)
                 reader = subprocess.Popen([sys.executable, "-c", _READER, url, str(folder)])
                 before = told.stat().st_size
@@ -233,7 +233,7 @@ class TestTrouble:
         lines = told.read_text().splitlines()
         assert len(lines) > 1000
         assert set(lines[:-1]) <= set(stored)
-        assert len(stored) - len(lines) <= 5  # appended, and killed before it could tell
+        assert len(stored) - len(lines) <= 3  # appended, and killed before it could tell
         assert list(folder.glob("[!.]*.jsonl")) == []
         store.close()
 
