@@ -1,6 +1,7 @@
 """The console: server-rendered pages over the API."""
 
+from .flow_runs import FlowRunLookup
 from .links import ConsoleLinks
 from .mount import routes
 
-__all__ = ["ConsoleLinks", "routes"]
+__all__ = ["ConsoleLinks", "FlowRunLookup", "routes"]

@@ -81,8 +81,8 @@ def url_part(text: str) -> str:
 
 
 def short(identifier: str) -> str:
-    """The first digits of a long identifier."""
-    return identifier[:8]
+    """The last digits of a run's id: its beginning is the time. Prefect's pages name the run by them, too."""
+    return identifier[-8:]
 
 
 def with_code(text: str) -> Markup:

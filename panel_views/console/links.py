@@ -17,7 +17,8 @@ class ConsoleLinks:
 
     Args:
         prefect_ui: the address of Prefect's pages, as the reader's browser reaches it; None hides the links.
-        flow_run: says by which flow run Prefect knows a run, from the run's id; None if it does not know it.
+        flow_run: says by which flow run Prefect knows a run, from the run's id; None if it does not know it. May
+            block and raise WorkletsError; asked only when somebody follows the link (see flow_runs.py).
         public_url: the address under which people reach this instance, for the snippets; None takes the request's.
     """
 
@@ -26,7 +27,7 @@ class ConsoleLinks:
     public_url: str | None = None
 
     def prefect_run(self, run_id: str) -> str | None:
-        """The page of a run in Prefect."""
+        """The page of a run in Prefect, None if Prefect has no such run. Blocking. Raises what `flow_run` raises."""
         base = self.prefect
         flow_run = self.flow_run(run_id) if base else None
         return f"{base}/runs/flow-run/{quote(flow_run, safe='')}" if flow_run else None

@@ -15,7 +15,7 @@ from .links import ConsoleLinks
 from .login import login_routes
 from .pages_models import model_detail, model_list
 from .pages_overview import overview, view_list
-from .pages_runs import run_detail, run_list
+from .pages_runs import run_detail, run_in_prefect, run_list
 from .pages_worklets import worklet_detail, worklet_list
 from .queries import ConsoleQueries
 from .rendering import Renderer
@@ -57,6 +57,7 @@ def routes(
         "/console/worklets/{name}": worklet_detail,
         "/console/runs": run_list,
         "/console/runs/{id}": run_detail,
+        "/console/runs/{id}/prefect": run_in_prefect,
         "/console/views": view_list,
     }
     return [

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from ...connectors.access import Role
 from ...connectors.errors import NotFound
@@ -16,6 +16,7 @@ from ...connectors.tables import Run
 from ...flows.journal import RunRecord
 from .graph_svg import NodeState, graph_svg
 from .queries import STATES
+from .rendering import HEADERS
 from .site import Site, Visit
 from .values import shown_value
 
@@ -93,8 +94,19 @@ def run_detail(site: Site, visit: Visit) -> Response:
         error=error_lines(run.error),
         # Code is shown to those who may push it.
         traceback=(run.error or {}).get("traceback", "") if visit.may(Role.builder) else "",
-        prefect_run=site.links.prefect_run(run.id),
     )
+
+
+def run_in_prefect(site: Site, visit: Visit) -> Response:
+    """/console/runs/{id}/prefect: leads to the run's page in Prefect, which is looked up only now."""
+    identity = visit.path("id")
+    run = _visible(site.recent_run(identity) or site.queries.run(identity), visit)
+    address = site.links.prefect_run(run.id)
+    if address is None:
+        raise NotFound(
+            f"Prefect has no flow run of {run.id!r}: it gets there a moment later, or was left out as a sample."
+        )
+    return RedirectResponse(address, 303, headers=dict(HEADERS))
 
 
 def _visible(run: Run | RunRecord, visit: Visit) -> Run | RunRecord:

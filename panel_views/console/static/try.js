@@ -214,7 +214,7 @@ function showFacts(response, seconds) {
   if (!run) return;
   const link = document.createElement("a");
   link.href = `/console/runs/${encodeURIComponent(run)}?wait=1`;
-  link.textContent = `run ${run.slice(0, 8)}`;
+  link.textContent = `run ${run.slice(-8)}`;
   facts.append(" · ", link);
 }
 

@@ -274,9 +274,8 @@ class TestWorkletPage:
 
 class TestRunPages:
     async def test_one_run(self, filled: Instance, admin: httpx.AsyncClient) -> None:
-        filled.flow_runs["good"] = "f-1"
         text = (await admin.get("/console/runs/good")).text
-        assert "http://127.0.0.1:4200/runs/flow-run/f-1" in text
+        assert 'href="/console/runs/good/prefect"' in text
         assert "2.5 ms" in text
         assert "&#34;Ada&#34;" in text
         assert "box kind-node state-completed" in text
@@ -285,7 +284,14 @@ class TestRunPages:
         text = (await admin.get("/console/runs/bad")).text
         for expected in ("Node compose failed: no name.", "<code>person.name</code>", "Give one.", "line 3"):
             assert expected in text
-        assert "Open in Prefect" not in text
+
+    async def test_the_way_to_prefect(self, filled: Instance, admin: httpx.AsyncClient) -> None:
+        filled.flow_runs["good"] = "f-1"
+        answer = await admin.get("/console/runs/good/prefect")
+        assert (answer.status_code, answer.headers["location"]) == (303, "http://127.0.0.1:4200/runs/flow-run/f-1")
+        answer = await admin.get("/console/runs/bad/prefect")
+        assert answer.status_code == 404
+        assert "Prefect has no flow run" in answer.text
 
     async def test_filters_and_pages(self, filled: Instance, admin: httpx.AsyncClient) -> None:
         filled.add(*(run_row(f"r{number:03}", worklet="greet", started_us=number) for number in range(120)))
@@ -308,7 +314,8 @@ class TestRunPages:
             assert "/console/runs/mine" in text
             assert "/console/runs/good" not in text
         assert (await visitor.get("/console/runs/mine")).status_code == 200
-        assert (await visitor.get("/console/runs/good")).status_code == 404
+        for path in ("/console/runs/good", "/console/runs/good/prefect"):
+            assert (await visitor.get(path)).status_code == 404
         filled.add(run_row("mine-failed", principal=user, error={"detail": "x", "traceback": "secret code"}))
         assert "secret code" not in (await visitor.get("/console/runs/mine-failed")).text
 
