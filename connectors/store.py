@@ -120,7 +120,7 @@ def _driver_url(url: str) -> str:
 
 
 def _engine_options(url: str) -> dict[str, Any]:
-    options: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": orjson.loads}
+    options: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": _from_json}
     if url.startswith("sqlite"):
         connect = {"timeout": SQLITE_BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
         return {**options, "connect_args": connect}
@@ -130,6 +130,11 @@ def _engine_options(url: str) -> dict[str, Any]:
 def _to_json(value: Any) -> str:
     # NaN becomes null, which both databases take; numpy's numbers are understood.
     return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _from_json(text: Any) -> Any:
+    # SQLite keeps a column of type JSON whose whole value is a number as that number.
+    return text if isinstance(text, int | float) else orjson.loads(text)
 
 
 def _set_sqlite_pragmas(connection: sqlite3.Connection, _record: Any) -> None:

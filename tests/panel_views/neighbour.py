@@ -11,9 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-import httpx
 import uvicorn
-import websockets
 from PIL import Image, ImageOps
 from prefect_worklets.connectors.access import Access, Principal, Role
 from prefect_worklets.connectors.errors import BadInput, Fault, WorkletsError
@@ -28,11 +26,11 @@ from sqlmodel import col, select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket
+from starlette.routing import Mount, Route
+
+from prefect_worklets.proxy import ViewsProxy
 
 INTERNAL_KEY = "key-between-the-processes-of-this-test"
-HOP = {"connection", "transfer-encoding", "content-length", "content-encoding", "host"}
 
 
 class Neighbour:
@@ -42,7 +40,6 @@ class Neighbour:
         self.guard = Guard(Access(self.store, INTERNAL_KEY))
         self.access = self.guard.access
         self.views = views
-        self.client = httpx.AsyncClient(base_url=f"http://{views}", timeout=60)
 
     async def rows(self, request: Request) -> Response:
         who = await self.guard(request, Role.viewer)
@@ -103,50 +100,6 @@ class Neighbour:
         await asyncio.to_thread(self.access.end_session, request.cookies.get("worklets_session", ""))
         return Response("bye")
 
-    async def page(self, request: Request) -> Response:
-        headers = {name: value for name, value in request.headers.items() if name not in HOP}
-        headers |= {"host": request.headers["host"], "x-forwarded-proto": "http"}
-        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        answer = await self.client.request(request.method, path, headers=headers, content=await request.body())
-        kept = {name: value for name, value in answer.headers.items() if name not in HOP}
-        return Response(answer.content, status_code=answer.status_code, headers=kept)
-
-    async def socket(self, socket: WebSocket) -> None:
-        offered = [part.strip() for part in socket.headers.get("sec-websocket-protocol", "").split(",") if part]
-        headers = {name: socket.headers[name] for name in ("cookie",) if name in socket.headers}
-        try:
-            upstream = await websockets.connect(
-                f"ws://{self.views}{socket.url.path}",
-                subprotocols=[websockets.Subprotocol(part) for part in offered],
-                additional_headers=headers,
-                origin=websockets.Origin(socket.headers["origin"]) if "origin" in socket.headers else None,
-                max_size=None,
-            )
-        except websockets.InvalidStatus:
-            await socket.close(code=1008)
-            return
-        await socket.accept(subprotocol=upstream.subprotocol)
-
-        async def up() -> None:
-            while True:
-                message = await socket.receive()
-                if message["type"] == "websocket.disconnect":
-                    return
-                await upstream.send(message.get("text") or message["bytes"])
-
-        async def down() -> None:
-            async for data in upstream:
-                await (socket.send_text(data) if isinstance(data, str) else socket.send_bytes(data))
-            await socket.close()
-
-        done, pending = await asyncio.wait(
-            [asyncio.create_task(up()), asyncio.create_task(down())], return_when=asyncio.FIRST_COMPLETED
-        )
-        for task in (*done, *pending):
-            task.cancel()
-        await asyncio.gather(*done, *pending, return_exceptions=True)
-        await upstream.close()
-
     def app(self) -> Starlette:
         async def tell(request: Request, error: Exception) -> Response:
             assert isinstance(error, WorkletsError)
@@ -160,14 +113,12 @@ class Neighbour:
                 *views_api.routes(self.store, self.guard),
                 Route("/login", self.login),
                 Route("/logout", self.logout),
-                WebSocketRoute("/views/{rest:path}", self.socket),
-                Route("/views/{rest:path}", self.page, methods=["GET", "POST", "OPTIONS"]),
-                Route("/views", self.page),
+                Mount("/views", app=ViewsProxy(self.views)),
             ],
             exception_handlers={WorkletsError: tell},
         )
 
 
 if __name__ == "__main__":
-    neighbour = Neighbour(DataDirectory(Path(sys.argv[1])), f"127.0.0.1:{sys.argv[3]}")
+    neighbour = Neighbour(DataDirectory(Path(sys.argv[1])), f"http://127.0.0.1:{sys.argv[3]}")
     uvicorn.run(neighbour.app(), host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
