@@ -49,7 +49,7 @@ def _quoted(instance: Instance) -> str:
 
 def _demo_links(instance: Instance, access: Access) -> dict[str, tuple[str, str]]:
     origin = instance.settings.public_origin
-    pictures = {path.stem: path for path in write_pictures(instance.settings.data.root / "examples")}
+    pictures = {path.stem: path for path in write_pictures(instance.settings.data.root / "demo")}
     key = access.replace_key("demo", "operator")
     curl = (
         f"curl -sS {origin}/api/worklets/stylize/invoke -H 'Authorization: Bearer {key}' -H 'Accept: image/png' "

@@ -24,6 +24,7 @@ from .health import health_routes
 from .panel_views import api as views_api
 from .panel_views import console
 from .parts import Parts
+from .prefect_links import FlowRunFinder
 from .projects import keep_pushed, serve_demo
 from .proxy import ViewsProxy
 from .settings import Settings
@@ -82,22 +83,31 @@ def _routes(parts: Parts) -> list[BaseRoute]:
     settings = parts.settings
     links = console.ConsoleLinks(
         prefect_ui=settings.prefect_ui_url,
+        flow_run=FlowRunFinder(settings.prefect_api_url),
         public_url=settings.public_origin,
     )
     return [
         Route("/", lambda request: RedirectResponse("/console")),
         *health_routes(parts),
-        *models_api.routes(parts.router, parts.deployer, parts.guard, parts.store, body_limit=settings.max_body),
+        *models_api.routes(
+            parts.router, parts.deployer, parts.guard, parts.data, images=parts.images, predict_limit=settings.max_body
+        ),
         *worklets_api.routes(
             parts.registry,
             parts.guard,
             parts.store,
             parts.files,
             recent=parts.recent,
-            more_paths=[lambda: models_api.openapi_paths(parts.router)],
         ),
         *views_api.routes(parts.store, parts.guard),
-        *console.routes(store=parts.store, guard=parts.guard, links=links, data=parts.data),
+        *console.routes(
+            store=parts.store,
+            guard=parts.guard,
+            links=links,
+            data=parts.data,
+            recent_run=parts.recent.get,
+            worklet_problem=lambda name: parts.registry.broken.get(name),
+        ),
     ]
 
 

@@ -58,6 +58,7 @@ class Parts:
     async def running(self) -> AsyncIterator[None]:
         """Start what runs beside the requests, and stop it afterwards."""
         await asyncio.to_thread(self.store.migrate)
+        await asyncio.to_thread(self.files.sweep)
         await self.deployer.start()
         background = [asyncio.create_task(self._load(), name="load")]
         background.append(asyncio.create_task(self.registry.watch(), name="watch registry"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +90,9 @@ class Instance:
     def _host(self) -> ChildSpec:
         socket = self.settings.data.socket("host")
         command = _python("prefect_worklets.bentos.host", "--data", str(self.settings.data.root))
-        return ChildSpec("host", [*command, "--socket", str(socket)], self._shared(), unix_probe(socket))
+        return ChildSpec(
+            "host", [*command, "--socket", str(socket)], self._shared(), unix_probe(socket, self.internal_key)
+        )
 
     def _app(self) -> ChildSpec:
         settings = self.settings
@@ -131,9 +132,8 @@ class Instance:
 
 def choose_prefect(settings: Settings) -> tuple[int | None, str]:
     """The embedded Prefect's port and its API's address; no port where PREFECT_API_URL names a server."""
-    given = os.environ.get("PREFECT_API_URL")
-    if given:
-        return None, given.rstrip("/")
+    if settings.prefect_api_url:
+        return None, settings.prefect_api_url.rstrip("/")
     first = PREFECT_PORT if settings.port != PREFECT_PORT else PREFECT_PORT + 1
     port = next_free("127.0.0.1", first)
     return port, f"http://127.0.0.1:{port}/api"
@@ -149,17 +149,17 @@ def http_probe(url: str) -> Probe:
     return _probe(None, url)
 
 
-def unix_probe(socket: Path) -> Probe:
-    """Whether a server on the Unix socket answers its health route."""
-    return _probe(socket, "http://host/health")
+def unix_probe(socket: Path, key: str) -> Probe:
+    """Whether a server on the Unix socket answers its health route to who holds the key."""
+    return _probe(socket, "http://host/health", {"authorization": f"Bearer {key}"})
 
 
-def _probe(socket: Path | None, url: str) -> Probe:
+def _probe(socket: Path | None, url: str, headers: dict[str, str] | None = None) -> Probe:
     async def probe() -> bool:
         transport = httpx.AsyncHTTPTransport(uds=str(socket)) if socket is not None else None
         try:
             async with httpx.AsyncClient(transport=transport, timeout=_PROBE_SECONDS, trust_env=False) as client:
-                return (await client.get(url)).is_success
+                return (await client.get(url, headers=headers)).is_success
         except (httpx.HTTPError, OSError):
             return False
 

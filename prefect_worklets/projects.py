@@ -62,9 +62,8 @@ async def serve_demo(parts: Parts) -> None:
     """Deploy the demo's model unless it is there, then its worklet and its view."""
     try:
         if not await asyncio.to_thread(_has_model, parts):
-            package = await asyncio.to_thread(zoo.entry(DEMO_MODEL).package)
-            await parts.deployer.deploy(package, by=_OWNER)
-        await asyncio.to_thread(write_pictures, parts.data.root / "examples")
+            await parts.deployer.deploy_entry(zoo.entry(DEMO_MODEL), created_by=_OWNER)
+        await asyncio.to_thread(write_pictures, parts.data.root / "demo")
         await push_once(parts, DEMO, "demo")
     except WorkletsError as error:
         logger.error("the demo could not be set up: %s", error)

@@ -16,7 +16,7 @@ DEFAULT_PORT = 8700
 class Settings(BaseSettings):
     """What can be set from outside; `Settings()` reads the environment."""
 
-    model_config = SettingsConfigDict(env_prefix="WORKLETS_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="WORKLETS_", extra="ignore", populate_by_name=True)
 
     data_dir: Path = Field(
         default_factory=lambda: user_data_path("worklets"),
@@ -52,6 +52,11 @@ class Settings(BaseSettings):
         default=None, description="Set by `worklets up` for its own processes; not for people."
     )
     views_url: str | None = Field(default=None, description="Set by `worklets up`: where the views process listens.")
+    prefect_api_url: str | None = Field(
+        default=None,
+        validation_alias="PREFECT_API_URL",
+        description="Prefect's own setting: the address of its API. By default `worklets up` starts a Prefect server.",
+    )
     prefect_ui_url: str | None = Field(
         default=None, description="The address of Prefect's pages for the console's links; `worklets up` finds it."
     )

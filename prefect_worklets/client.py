@@ -1,0 +1,256 @@
+"""The running server from Python: deploy, push, invoke, ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .client_handles import (
+    DEPLOY_SECONDS,
+    Model,
+    RemoteModels,
+    RemoteRuns,
+    RemoteWorklet,
+    RemoteWorklets,
+    RemoteZoo,
+)
+from .client_http import Connection, read_json, segment
+from .client_models import ClientModels
+from .connectors.errors import SetupError
+from .connectors.layout import DataDirectory
+from .profile import read_profile
+from .progress import Say, working
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Client", "ClientModels", "Model", "RemoteWorklet", "Zoo", "deploy", "zoo"]
+
+_PART = 1 << 20
+
+
+class Client:
+    """A running server.
+
+    Args:
+        url: its address. By default WORKLETS_URL, or else the profile that `worklets up` wrote.
+        key: an API key. By default WORKLETS_KEY, or else the profile's.
+        data_dir: the data directory whose profile to read, whatever the environment says.
+
+    Raises:
+        SetupError: no server or no key is known.
+
+    Attributes:
+        worklets, models, runs, zoo: what the server has.
+    """
+
+    def __init__(self, url: str | None = None, key: str | None = None, data_dir: str | Path | None = None) -> None:
+        self._connection = Connection(*_address(url, key, data_dir))
+        self.worklets = RemoteWorklets(self._connection)
+        self.models = RemoteModels(self._connection)
+        self.runs = RemoteRuns(self._connection)
+        self.zoo = RemoteZoo(self._connection)
+
+    @property
+    def url(self) -> str:
+        """The server's address."""
+        return self._connection.url
+
+    def deploy(
+        self,
+        model: Any,
+        name: str,
+        *,
+        version: str | None = None,
+        sample_input: Any = None,
+        metadata: Mapping[str, Any] | None = None,
+        labels: Mapping[str, str] | None = None,
+        files: Iterable[str | Path] = (),
+        description: str = "",
+        tier: str = "auto",
+    ) -> Model:
+        """Pack a model, send it, and wait until it answers. If it fails, what was live goes on answering.
+
+        Args:
+            model: a fitted scikit-learn estimator, an ONNX model or path, an object or class with `predict`,
+                a function, or the place of a class: 'module:Class', 'file.py:Class'.
+            name: under which it answers.
+            version: such as '1.2.0'; by default the next one.
+            sample_input: an input to try it with; types, shapes and column names are read from it.
+            metadata: facts to keep; `method` chooses the method of a scikit-learn model.
+            labels: short texts to find it by.
+            files: files and folders to pack beside it.
+            description: for people.
+            tier: where it runs: auto, in-process or shared-host.
+
+        Raises:
+            DefinitionError, BadInput: it can't be packed; every fault is listed.
+            ModelFailed: it raised when it was tried.
+            Conflict: that version exists with another content.
+        """
+        import shutil
+
+        from .bentos.package import archive, pack
+
+        with working(f"Packing {name}") as say:
+            folder = pack(
+                model, name, version=version, sample_input=sample_input, metadata=metadata, labels=labels, files=files,
+                description=description,
+            )  # fmt: skip
+            try:
+                packed, digest = archive(folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            try:
+                row = self._upload(packed, digest, name, {"version": version, "tier": tier}, say)
+            finally:
+                packed.unlink(missing_ok=True)
+        return Model(self._connection, row["model"], row["version"])
+
+    def _upload(self, packed: Path, digest: str, name: str, params: Mapping[str, Any], say: Say) -> dict[str, Any]:
+        size = packed.stat().st_size
+
+        def parts() -> Iterator[bytes]:
+            sent = 0
+            with packed.open("rb") as file:
+                while part := file.read(_PART):
+                    yield part
+                    sent += len(part)
+                    say(f"Sending {name}: {100 * sent // size} %" if sent < size else f"Trying {name} on the server")
+
+        answer = self._connection.send(
+            "POST",
+            f"/api/models/{segment(name)}/versions",
+            content=parts(),
+            headers={"content-type": "application/gzip", "content-length": str(size), "x-content-sha256": digest},
+            params=params,
+            timeout=DEPLOY_SECONDS,
+        )
+        row: dict[str, Any] = read_json(answer)
+        return row
+
+    def push(self, path: str | Path = ".", *, name: str | None = None) -> list[dict[str, Any]]:
+        """Push a project folder: every worklet in it goes live, or none.
+
+        Args:
+            path: the folder.
+            name: the project's name; the folder's own if None.
+
+        Returns:
+            For each worklet its name, version, and whether that version is new.
+
+        Raises:
+            BadInput: there is no such folder.
+            DefinitionError: with every fault of every file.
+        """
+        from .flows import bundle
+        from .project_name import project_name
+
+        folder = Path(path).expanduser()
+        with working(f"Pushing {folder}"):
+            content = bundle.pack(folder)
+            answer = self._connection.send(
+                "POST",
+                f"/api/projects/{segment(name or project_name(folder))}/versions",
+                content=iter((content,)),
+                headers={"content-type": "application/gzip", "content-length": str(len(content))},
+            )
+        pushed: list[dict[str, Any]] = read_json(answer)["worklets"]
+        return pushed
+
+    def views(self) -> list[dict[str, Any]]:
+        """The views that you may open."""
+        found: list[dict[str, Any]] = self._connection.get("/api/views")["views"]
+        return found
+
+    def view(self, slug: str) -> dict[str, Any]:
+        """The published document of a view. Raises NotFound."""
+        found: dict[str, Any] = self._connection.get(f"/api/views/{segment(slug)}")
+        return found
+
+    def publish_view(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Publish a view document; tells its slug, version and address. Raises DefinitionError with every fault."""
+        found: dict[str, Any] = self._connection.post("/api/views", document)
+        return found
+
+    def read_file(self, address: str) -> bytes:
+        """The content of a stored file, by its address `/api/files/...`, as outputs name it. Raises NotFound."""
+        if not address.startswith("/api/files/"):
+            raise SetupError(f"{address[:100]!r} is no stored file's address; it begins with /api/files/.")
+        return self._connection.send("GET", address).content
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._connection.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<client of {self.url}>"
+
+
+def _address(url: str | None, key: str | None, data_dir: str | Path | None) -> tuple[str, str]:
+    """Where the server is, and the key for it: what is given, else the environment's, else the profile's."""
+    if data_dir is not None:
+        profile = read_profile(DataDirectory(Path(data_dir).expanduser().resolve()))
+        return url or profile.url, key or profile.key
+    settings = Settings()
+    url = url or settings.url
+    key = key or (settings.key.get_secret_value() if settings.key else None)
+    if url and key:
+        return url, key
+    if url:
+        # The profile's key is only for the profile's server: another one must not get to see it.
+        raise SetupError(f"No key is known for {url}; give key=, or set WORKLETS_KEY.")
+    profile = read_profile(settings.data)
+    return profile.url, key or profile.key
+
+
+def deploy(
+    model: Any,
+    name: str,
+    *,
+    version: str | None = None,
+    sample_input: Any = None,
+    metadata: Mapping[str, Any] | None = None,
+    labels: Mapping[str, str] | None = None,
+    files: Iterable[str | Path] = (),
+    description: str = "",
+    tier: str = "auto",
+    client: Client | None = None,
+) -> Model:
+    """Pack a model, send it to the running server, and wait until it answers. See `Client.deploy`."""
+    return (client or Client()).deploy(
+        model,
+        name,
+        version=version,
+        sample_input=sample_input,
+        metadata=metadata,
+        labels=labels,
+        files=files,
+        description=description,
+        tier=tier,
+    )
+
+
+class Zoo:
+    """The zoo of the running server, for `pw.zoo.deploy("style-transfer")`."""
+
+    def deploy(self, entry: str, *, name: str | None = None, tier: str = "auto", client: Client | None = None) -> Model:
+        """Deploy an entry and wait until it is live. Raises NotFound, SetupError."""
+        return (client or Client()).zoo.deploy(entry, name=name, tier=tier)
+
+    def list(self, *, client: Client | None = None) -> list[dict[str, Any]]:
+        """Every entry: name, title, description, credit."""
+        return (client or Client()).zoo.list()
+
+
+zoo = Zoo()

@@ -1,0 +1,238 @@
+"""What a client gives out: worklets, models, runs and the zoo of a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .client_http import Connection, read_json, segment
+from .client_values import one_input
+from .connectors.errors import BadInput
+from .connectors.images import Image
+from .progress import working
+
+# A model may take long to load: a large one reads its weights, compiles, and is tried with its sample.
+DEPLOY_SECONDS = 900.0
+
+
+class RemoteWorklet:
+    """A worklet of the server.
+
+    Attributes:
+        name: its name.
+    """
+
+    def __init__(self, connection: Connection, name: str) -> None:
+        self._connection = connection
+        self.name = name
+
+    def invoke(self, *input: Any, timeout: float | None = None, **fields: Any) -> Any:
+        """Run it and return its output, as JSON data.
+
+        Args:
+            input: the whole input as one value: a dict, a pydantic model; or else
+            fields: the input's fields by name. Pictures may be paths, bytes, Pillow images, arrays or `pw.Image`.
+            timeout: seconds to wait for the answer.
+
+        Raises:
+            BadInput: the input doesn't fit; every fault is listed.
+            NodeFailed, ModelFailed, TookTooLong, NotFound, Unavailable: as the server says.
+        """
+        body = one_input(input, fields)
+        return read_json(self._connection.send("POST", self._path("/invoke"), body=body, timeout=timeout))
+
+    def picture(self, *input: Any, timeout: float | None = None, **fields: Any) -> Image:
+        """Run it and return the one picture of its output. Raises what `invoke` raises; BadInput if it has not one."""
+        body = one_input(input, fields)
+        asked = {"accept": "image/png"}
+        answer = self._connection.send("POST", self._path("/invoke"), body=body, headers=asked, timeout=timeout)
+        if answer.headers.get("content-type") != "image/png":
+            raise BadInput(
+                f"The output of {self.name!r} has not exactly one picture; use `invoke` for the whole of it."
+            )
+        return Image.from_bytes(answer.content)
+
+    def details(self) -> dict[str, Any]:
+        """Graph, schemas and versions."""
+        found: dict[str, Any] = self._connection.get(self._path())
+        return found
+
+    def promote(self, version: int) -> None:
+        """Let that version answer."""
+        self._connection.post(self._path("/promote"), {"version": version})
+
+    def rollback(self) -> None:
+        """Let the version before the live one answer."""
+        self._connection.post(self._path("/rollback"))
+
+    def _path(self, rest: str = "") -> str:
+        return f"/api/worklets/{segment(self.name)}{rest}"
+
+    def __repr__(self) -> str:
+        return f"<worklet {self.name!r} at {self._connection.url}>"
+
+
+class RemoteWorklets:
+    """The worklets of the server, by name."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __getitem__(self, name: str) -> RemoteWorklet:
+        return RemoteWorklet(self._connection, name)
+
+    def __iter__(self) -> Iterator[RemoteWorklet]:
+        return iter([self[entry["name"]] for entry in self.list()])
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every worklet: name, version, status and more."""
+        found: list[dict[str, Any]] = self._connection.get("/api/worklets")["worklets"]
+        return found
+
+
+class Model:
+    """A model of the server. `deploy` gives one of the version that it made; `client.models[name]` the live one.
+
+    Attributes:
+        name: its name.
+        version: the version that it asks; None for the one that is live.
+    """
+
+    def __init__(self, connection: Connection, name: str, version: str | None = None) -> None:
+        self._connection = connection
+        self.name = name
+        self.version = version
+
+    def predict(self, inputs: Any, *, timeout: float | None = None) -> Any:
+        """The model's outputs for these inputs, as JSON data.
+
+        Args:
+            inputs: an array, a list, a DataFrame, a picture, or a dict by the model's fields.
+            timeout: seconds that the model may take.
+
+        Raises:
+            BadInput: they don't fit; every fault is listed.
+            ModelFailed, TookTooLong, NotFound, Unavailable: as the server says.
+        """
+        return self.answer(inputs, timeout=timeout)["outputs"]
+
+    def answer(self, inputs: Any, *, timeout: float | None = None) -> dict[str, Any]:
+        """As `predict`, with the model's name and version: `{"outputs", "model", "version"}`."""
+        asked = self.name if self.version is None else f"{self.name}@{self.version}"
+        path = f"/api/models/{segment(asked)}/predict"
+        wait = None if timeout is None else timeout + 10  # the server's own refusal comes first
+        found: dict[str, Any] = read_json(
+            self._connection.send("POST", path, body={"inputs": inputs}, params={"timeout": timeout}, timeout=wait)
+        )
+        return found
+
+    def details(self) -> dict[str, Any]:
+        """Its description, labels, live version with signature, and versions."""
+        found: dict[str, Any] = self._connection.get(self._path())
+        return found
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Its versions, newest first."""
+        found: list[dict[str, Any]] = self._connection.get(self._path("/versions"))["versions"]
+        return found
+
+    def promote(self, version: str | None = None) -> Model:
+        """Let that version (this handle's own if None) answer. Raises BadInput if neither names one."""
+        wanted = version or self.version
+        if wanted is None:
+            raise BadInput(f"Say which version of {self.name!r} to promote; `versions()` lists them.")
+        return self._deployed("/promote", {"version": wanted})
+
+    def rollback(self) -> Model:
+        """Let the version before the live one answer."""
+        return self._deployed("/rollback", {})
+
+    def delete(self) -> None:
+        """Delete it with all its versions."""
+        self._connection.send("DELETE", self._path())
+
+    def _deployed(self, action: str, body: Mapping[str, Any]) -> Model:
+        row = self._connection.post(self._path(action), body, timeout=DEPLOY_SECONDS)
+        return Model(self._connection, self.name, row["version"])
+
+    def _path(self, rest: str = "") -> str:
+        return f"/api/models/{segment(self.name)}{rest}"
+
+    def __repr__(self) -> str:
+        asked = self.name if self.version is None else f"{self.name}@{self.version}"
+        return f"<model {asked} at {self._connection.url}>"
+
+
+class RemoteModels:
+    """The models of the server, by name, or as `name@version`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __getitem__(self, name: str) -> Model:
+        name, _, version = name.partition("@")
+        return Model(self._connection, name, version or None)
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter([self[entry["name"]] for entry in self.list()])
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every model: name, live version and more."""
+        found: list[dict[str, Any]] = self._connection.get("/api/models")["models"]
+        return found
+
+
+class RemoteZoo:
+    """The models that the server can deploy by name."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every entry: name, title, description, credit."""
+        found: list[dict[str, Any]] = self._connection.get("/api/zoo")["entries"]
+        return found
+
+    def deploy(self, entry: str, *, name: str | None = None, tier: str = "auto") -> Model:
+        """Deploy an entry and wait until it is live.
+
+        Args:
+            entry: its name in the zoo.
+            name: what the model is called here; the entry's own name if None.
+            tier: where it runs; the server chooses by itself.
+
+        Raises:
+            NotFound: the zoo has no such entry.
+            SetupError: the server lacks the package with its weights.
+        """
+        body = {"tier": tier} | ({"name": name} if name else {})
+        with working(f"Deploying {entry}"):
+            row = self._connection.post(f"/api/zoo/{segment(entry)}/deploy", body, timeout=DEPLOY_SECONDS)
+        return Model(self._connection, row["model"], row["version"])
+
+
+class RemoteRuns:
+    """The runs of the server."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(
+        self, *, worklet: str | None = None, state: str | None = None, limit: int = 50, before: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Runs, newest first: those that you may see.
+
+        Args:
+            worklet, state: only these.
+            limit: how many at most.
+            before: only those that started before this time, in microseconds since 1970.
+        """
+        found: list[dict[str, Any]] = self._connection.get(
+            "/api/runs", worklet=worklet, state=state, limit=limit, before=before
+        )["runs"]
+        return found
+
+    def get(self, id: str) -> dict[str, Any]:
+        """One run: input, output, error, and each node with its times. Raises NotFound."""
+        found: dict[str, Any] = self._connection.get(f"/api/runs/{segment(id)}")
+        return found
