@@ -18,7 +18,7 @@ class ConsoleLinks:
     Args:
         prefect_ui: the address of Prefect's pages, as the reader's browser reaches it; None hides the links.
         flow_run: says by which flow run Prefect knows a run, from the run's id; None if it does not know it. May
-            block and raise WorkletsError; asked only when somebody follows the link (see flow_runs.py).
+            block and raise WorkletsError; asked only when somebody follows the link.
         public_url: the address under which people reach this instance, for the snippets; None takes the request's.
     """
 
