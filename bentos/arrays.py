@@ -31,6 +31,9 @@ def read_array(value: Any, field: Field, faults: FaultList, place: Place | None 
         return None
     shape = field.shape
     if shape is not None:
+        if array.ndim == 0 and shape:
+            faults.add(place, f"found {_found(value)}; {field.describe()} is needed", type="type")
+            return None
         if array.ndim == len(shape) - 1 and shape[0] in (None, 1) and _fits(array.shape, shape[1:]) and array.ndim:
             array = array[np.newaxis]
         if array.ndim != len(shape) or not _fits(array.shape, shape):
@@ -135,11 +138,10 @@ def _item_fault(value: Any, dtype: np.dtype[Any], nullable: bool) -> str | None:
         return _needs(value, "a number")
     if kind in "iu":
         limits = np.iinfo(dtype)
-        real = float(value)  # type: ignore[arg-type]
-        if real != real or real in (float("inf"), float("-inf")) or int(real) != real:
+        if not isinstance(value, int | np.integer) and not float(value).is_integer():  # type: ignore[arg-type]
             return _needs(value, "a whole number")
-        if not limits.min <= real <= limits.max:
-            return f"found {value}; {dtype} goes from {limits.min} to {limits.max}"
+        if not limits.min <= value <= limits.max:  # type: ignore[operator]
+            return f"found {_found(value)}; {dtype} goes from {limits.min} to {limits.max}"
     return None
 
 
@@ -167,7 +169,9 @@ def _found(value: Any) -> str:
     if value is None:
         return "null"
     text = repr(value)
-    named = {str: "the text", bool: "", dict: "the object"}.get(type(value), f"a {type(value).__name__}")
+    named = {str: "the text", dict: "the object", bool: "", int: "", float: ""}.get(
+        type(value), f"a {type(value).__name__}"
+    )
     return f"{named} {text if len(text) <= 40 else text[:40] + '...'}".strip()
 
 

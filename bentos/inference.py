@@ -99,6 +99,8 @@ def _field_of_parameter(parameter: inspect.Parameter, hint: Any, samples: Mappin
     known = _field_of_hint(name, plain_hint, more)
     if known is not None and known.kind != "array":
         return known
+    if name in samples and known is not None:
+        return _array_of_sample(known, plain_hint, samples[name])
     if name in samples:
         return field_of_sample(name, samples[name], **more)
     if known is not None:
@@ -106,6 +108,13 @@ def _field_of_parameter(parameter: inspect.Parameter, hint: Any, samples: Mappin
     if hint is None and more and type(parameter.default) in (int, float, bool, str):
         return field_of_sample(name, parameter.default, **more)
     return Field(name=name, kind="json", **more)
+
+
+def _array_of_sample(known: Field, hint: Any, sample: Any) -> Field:
+    """An array field with the sample's shape, and its type too where the hint names none."""
+    array = np.asarray(sample)
+    dtype = known.dtype if typing.get_args(hint) else dtype_name(array.dtype)
+    return known.model_copy(update={"dtype": dtype, "shape": free_shape(array.shape)})
 
 
 def _field_of_hint(name: str, hint: Any, more: dict[str, Any]) -> Field | None:

@@ -55,7 +55,9 @@ class Custom:
             copy_source(source, folder)
             packages = distributions_of(modules_of_sources(source.files))
             return Saved("source", {"module": source.module, "attribute": source.attribute}, packages)
-        write_pickle(model, folder / _PICKLE)
+        # What only a hint names is in no pickle of the code.
+        hinted = _hinted_models(_entrance(model))
+        write_pickle({"model": model, "hinted": hinted}, folder / _PICKLE)
         packages = distributions_of(modules_of_object(model) | {"cloudpickle"})
         return Saved("cloudpickle", {"file": _PICKLE}, packages)
 
@@ -63,25 +65,27 @@ class Custom:
         """The object, made and loaded."""
         if manifest.format == "source":
             target = load_attribute(folder / CODE_FOLDER, manifest.entry["module"], manifest.entry["attribute"])
+            hinted = _hinted_models(_entrance(target))
         else:
-            target = read_pickle(folder / manifest.entry["file"])
+            pickled = read_pickle(folder / manifest.entry["file"])
+            target, hinted = pickled["model"], pickled["hinted"]
         model = target() if isinstance(target, type) else target
         loader = getattr(model, "load", None)
         if loader is not None:
             _call_load(loader, folder / FILES_FOLDER)
-        return LoadedObject(model, manifest.signature)
+        return LoadedObject(model, manifest.signature, hinted)
 
 
 class LoadedObject:
     """An object with `predict`, or a function, in memory."""
 
-    def __init__(self, model: Any, signature: Signature) -> None:
+    def __init__(self, model: Any, signature: Signature, hinted: Mapping[str, type[BaseModel]]) -> None:
         self._model = model
         self._signature = signature
         self._predict: Callable[..., Any] = getattr(model, "predict", model)
         self._preprocess: Callable[..., Any] | None = getattr(model, "preprocess", None)
         self._postprocess: Callable[..., Any] | None = getattr(model, "postprocess", None)
-        self._convert = _converters(self._preprocess or self._predict, signature)
+        self._convert = _converters(signature, hinted)
 
     def predict(self, values: Mapping[str, Any]) -> Any:
         """preprocess (if any) → predict → postprocess (if any)."""
@@ -146,15 +150,19 @@ async def _awaited(value: Any) -> Any:
     return await value
 
 
-def _converters(entrance: Callable[..., Any], signature: Signature) -> dict[str, Callable[[Any], Any]]:
-    hints = hints_of(entrance)
+def _hinted_models(entrance: Callable[..., Any]) -> dict[str, type[BaseModel]]:
+    """The parameters that want a pydantic model."""
+    hints = hints_of(entrance).items()
+    return {name: hint for name, hint in hints if isinstance(hint, type) and issubclass(hint, BaseModel)}
+
+
+def _converters(signature: Signature, hinted: Mapping[str, type[BaseModel]]) -> dict[str, Callable[[Any], Any]]:
     found: dict[str, Callable[[Any], Any]] = {}
     for field in signature.inputs:
-        hint = hints.get(field.name)
         if field.kind == "image" and field.passed != "array":
             found[field.name] = _to_image if field.passed == "image" else _to_pillow
-        elif isinstance(hint, type) and issubclass(hint, BaseModel):
-            found[field.name] = _to_model(hint, field.name)
+        elif field.name in hinted:
+            found[field.name] = _to_model(hinted[field.name], field.name)
     return found
 
 

@@ -6,6 +6,7 @@ anyhow run it.
 
 from __future__ import annotations
 
+import pickle
 import sys
 import sysconfig
 import threading
@@ -19,6 +20,8 @@ from ...connectors.errors import DefinitionError
 
 # Which modules go by value is a setting of the whole process in cloudpickle.
 _lock = threading.Lock()
+# Which argument of cloudpickle's makers names a class that is known already.
+_TRACKER_ARGUMENT = {"_make_skeleton_class": 4, "_make_skeleton_enum": 5}
 _OWN = __name__.partition(".")[0]
 
 
@@ -45,7 +48,23 @@ def write_pickle(value: Any, path: Path) -> None:
 def read_pickle(path: Path) -> Any:
     """The pickled value. Raises what unpickling raises, such as ModuleNotFoundError."""
     with path.open("rb") as file:
-        return cloudpickle.load(file)
+        return _FreshClasses(file).load()
+
+
+class _FreshClasses(pickle.Unpickler):
+    """Makes each pickle's classes anew.
+
+    cloudpickle itself gives a class that this process knows already, after writing the pickle's attributes into it:
+    loading a second version of a model would change the first one.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What the pickle refers to, cloudpickle's makers of classes without their memory."""
+        found = super().find_class(module, name)
+        place = _TRACKER_ARGUMENT.get(name) if module.partition(".")[0] == "cloudpickle" else None
+        if place is None:
+            return found
+        return lambda *given: found(*given[:place], None, *given[place + 1 :])
 
 
 def _local_modules() -> list[ModuleType]:
