@@ -146,7 +146,7 @@ class Client:
             DefinitionError: with every fault of every file.
         """
         from .flows import bundle
-        from .project_name import project_name
+        from .projects import project_name
 
         folder = Path(path).expanduser()
         with working(f"Pushing {folder}"):

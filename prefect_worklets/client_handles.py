@@ -127,8 +127,9 @@ class Model:
         return found
 
     def details(self) -> dict[str, Any]:
-        """Its description, labels, live version with signature, and versions."""
-        found: dict[str, Any] = self._connection.get(self._path())
+        """All about it: its live version with signature, and its versions; or about the one version asked for."""
+        rest = "" if self.version is None else f"/versions/{segment(self.version)}"
+        found: dict[str, Any] = self._connection.get(self._path(rest))
         return found
 
     def versions(self) -> list[dict[str, Any]]:
