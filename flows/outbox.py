@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Sequence
 
 from pydantic import ValidationError
-from sqlalchemy import and_, func, update
+from sqlalchemy import func, update
 from sqlmodel import col, select
 
 from ..connectors.store import Store
@@ -65,7 +65,7 @@ class Outbox:
         """Leave out `count` completed runs, evenly over time; answers how many that were."""
         chosen = (
             select(Run.id)
-            .where(and_(col(Run.recorded_us).is_(None), Run.state == "completed"))
+            .where(col(Run.recorded_us).is_(None), col(Run.state) == "completed")
             .order_by(func.random())
             .limit(count)
         )
