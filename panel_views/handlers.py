@@ -22,7 +22,7 @@ from panel.io.server import (
 from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from ..connectors.access import Principal
-from ..connectors.errors import NotAllowed, WorkletsError
+from ..connectors.errors import WorkletsError
 from ..connectors.store import Store
 from .auth import Doorkeeper, Visit, login_address
 from .components.base import FOLDER, SCRIPTS_VERSION
@@ -114,7 +114,8 @@ class ViewSocket(WSHandler):  # type: ignore[misc]
 
     async def _async_open(self, token: str) -> None:
         if get_token_payload(token).get("visitor") != visitor(self.request):
-            raise NotAllowed("The page belongs to another session.")
+            self.close(1008, "the page belongs to another session")
+            return
         await super()._async_open(token)
 
 
