@@ -17,6 +17,8 @@ STABLE_SECONDS = 30.0
 MAX_BACKOFF_SECONDS = 10.0
 # So many quick deaths in a row, and the process counts as failing (it is tried on, slowly).
 FAILING_AFTER = 5
+# A failing process that nothing can ask counts as well again once it has lived so long.
+_SETTLED_SECONDS = 5.0
 _KEPT_LINES = 20
 _PR_SET_PDEATHSIG = 1
 _LINE_LIMIT = 1 << 20
@@ -172,6 +174,8 @@ class Child:
 
     async def _probe(self) -> None:
         probe = self.spec.probe
+        if probe is None and self.state == "failing":
+            await asyncio.sleep(_SETTLED_SECONDS)
         while probe is not None:
             if await probe():
                 break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 from fixtures_browser import LocalContext
-from fixtures_server import Server, start_server
+from fixtures_server import Server
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -185,8 +186,6 @@ class TestView:
 def sign_in(server: Server, visitor: LocalContext) -> Page:
     """Open a one-time link, as a user does with the one that `up` prints."""
     link = server.worklets("login", "--json").stdout
-    import json
-
     page = visitor.page()
     page.goto(json.loads(link)["url"])
     page.wait_for_url("**/console")
@@ -196,8 +195,7 @@ def sign_in(server: Server, visitor: LocalContext) -> Page:
 def prefect_api(server: Server) -> str:
     """The address of the instance's Prefect."""
     log = server.log.read_text()
-    address = next(line for line in log.splitlines() if "Prefect API" in line).split()[-1]
-    return address
+    return next(line for line in log.splitlines() if "Prefect API" in line).split()[-1]
 
 
 def wait_for_flow_run(prefect: str, run: str, seconds: float = 30) -> dict:
@@ -221,6 +219,3 @@ def wait_for_graph(prefect: str, flow_run: str, nodes: int, seconds: float = 30)
             return graph
         time.sleep(0.2)
     raise AssertionError(f"the run graph has {len(graph['nodes'])} nodes of {nodes}")
-
-
-__all__ = ["start_server"]
