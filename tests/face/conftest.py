@@ -12,11 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from prefect_worklets.client import Client
 from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.store import Store
+
+from prefect_worklets.client import Client
 from prefect_worklets.profile import Profile, write_profile
 
 START_SECONDS = 90

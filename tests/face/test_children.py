@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from prefect_worklets.children import MAX_BACKOFF_SECONDS, Child, ChildSpec, backoff
 
 

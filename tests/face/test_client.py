@@ -9,11 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Pillow
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
-
-import prefect_worklets as pw
-from prefect_worklets.client import ClientModels
 from prefect_worklets.connectors.errors import (
     BadInput,
     DefinitionError,
@@ -25,6 +20,11 @@ from prefect_worklets.connectors.errors import (
     SetupError,
     Unavailable,
 )
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+import prefect_worklets as pw
+from prefect_worklets.client import ClientModels
 
 from .conftest import Instance
 
