@@ -93,6 +93,8 @@ class Child:
             except TimeoutError:
                 self._log(self.spec.name, f"did not end within {self.spec.stop_seconds:g} s; killing it")
         self.kill()
+        if process is not None:
+            await process.wait()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
