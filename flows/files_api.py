@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute
@@ -18,6 +19,7 @@ from ..connectors.files import INLINE_TYPES, FileStore, file_url
 from ..connectors.tables import StoredFile
 from ..connectors.web import Guard, json_response, read_body
 from .endpoints import route
+from .forms import said
 
 UPLOAD_LIMIT = 50_000_000
 
@@ -90,8 +92,8 @@ async def _single_file(request: Request, body: bytes) -> tuple[bytes, str, str]:
             if len(found) != 1:
                 raise BadInput(f"The form has {len(found)} files; send exactly one (`curl -F file=@picture.jpg`).")
             return await found[0].read(), found[0].filename or "", found[0].content_type or ""
-    except HTTPException as error:
-        raise BadInput(f"The body is no multipart form: {error.detail}") from None
+    except (HTTPException, MultiPartException) as error:
+        raise BadInput(f"The body is no multipart form: {said(error)}") from None
 
 
 def _described(row: StoredFile) -> dict[str, object]:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message, Scope
 
@@ -46,9 +47,14 @@ async def read_form(scope: Scope, body: bytes) -> tuple[dict[str, list[str | byt
                 else:
                     fields.setdefault(name, []).append(value)
                     shown[name] = value
-    except HTTPException as error:
-        raise BadInput(f"The body is no multipart form: {error.detail}") from None
+    except (HTTPException, MultiPartException) as error:
+        raise BadInput(f"The body is no multipart form: {said(error)}") from None
     return fields, shown
+
+
+def said(error: HTTPException | MultiPartException) -> str:
+    """What is wrong with a form."""
+    return error.message if isinstance(error, MultiPartException) else str(error.detail)
 
 
 def as_input(fields: Mapping[str, list[str | bytes]], schema: Mapping[str, Any]) -> dict[str, Any]:

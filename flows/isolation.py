@@ -31,7 +31,7 @@ class SourceTree:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.folder = folder
-        self.package = PREFIX + key
+        self.package = _free_package(PREFIX + key, folder)
         self.names = _top_names(folder)
         self._builtins = {**vars(builtins), "__import__": self._import}
         self._finder = _Finder(self)
@@ -122,6 +122,15 @@ class _Loader(importlib.machinery.SourceFileLoader):
         # Straight from the source: a `__pycache__` would change a tree that is kept by its content.
         path = self.get_filename(fullname)
         return self.source_to_code(self.get_data(path), path)
+
+
+def _free_package(name: str, folder: Path) -> str:
+    """The package's name, with a number where a copy of the same tree in another folder has it."""
+    candidate, count = name, 1
+    while candidate in sys.modules and list(sys.modules[candidate].__path__) != [str(folder)]:
+        count += 1
+        candidate = f"{name}_{count}"
+    return candidate
 
 
 def _top_names(folder: Path) -> frozenset[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,8 +94,6 @@ def write_tree(folder: Path, files: Mapping[str, str]) -> Path:
 
 
 def packed(files: Mapping[str, str], folder: Path) -> bytes:
-    import shutil
-
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return bundle.pack(write_tree(folder, files))
@@ -115,10 +114,20 @@ def tree(tmp_path: Path) -> Callable[[Mapping[str, str]], Path]:
     return write
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{tmp_path / 'worklets.db'}")
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file at the newest schema, to copy: a migration takes far longer than a copy."""
+    path = tmp_path_factory.mktemp("migrated") / "worklets.db"
+    store = Store(f"sqlite:///{path}")
     store.migrate()
+    store.close()  # the last connection takes the write-ahead log into the file
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, migrated: Path) -> Iterator[Store]:
+    shutil.copy(migrated, tmp_path / "worklets.db")
+    store = Store(f"sqlite:///{tmp_path / 'worklets.db'}")
     yield store
     store.close()
 

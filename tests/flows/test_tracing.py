@@ -139,7 +139,7 @@ def test_a_worklet_inside_a_worklet_places_its_nodes() -> None:
     ("use", "message"),
     [
         (lambda text: "x" if text else "y", "truth"),
-        (lambda text: [letter for letter in text], "iterating"),
+        (lambda text: list(text), "iterating"),
         (lambda text: text + "x", "arithmetic"),
         (lambda text: "x" + text, "arithmetic"),
         (lambda text: text == "x", "comparing"),
