@@ -10,7 +10,6 @@ from . import snippets
 from .formats import from_us
 from .queries import Activity
 from .recorder_state import read_recorder_state
-from .schema import example
 from .site import Site, Visit
 
 _CHART_HEIGHT = 56.0
@@ -39,7 +38,7 @@ def overview(site: Site, visit: Visit) -> Response:
     curl = ""
     if first is not None and first.live_version is not None:
         graph = site.queries.graph(first.name, first.live_version)
-        curl = snippets.worklet_curl(site.base_url(visit), first.name, example(graph.get("input_schema")))
+        curl = snippets.worklet_curl(site.base_url(visit), first.name, graph.get("input_schema"))
     return site.render(
         visit,
         "overview.html",

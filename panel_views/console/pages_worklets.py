@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ...connectors.access import Role
 from . import snippets
 from .graph_svg import MAX_NODES, graph_svg, nodes_of
-from .schema import example, form_fields, schema_rows
+from .schema import form_fields, schema_rows
 from .site import Site, Visit
 
 
@@ -24,7 +24,7 @@ def worklet_detail(site: Site, visit: Visit) -> Response:
     worklet, versions = site.queries.worklet(visit.path("name"))
     live = next((version for version in versions if version.number == worklet.live_version), None)
     graph: Mapping[str, Any] = live.graph if live is not None else {}
-    body = example(graph.get("input_schema"))
+    schema = graph.get("input_schema")
     base_url = site.base_url(visit)
     runs = site.queries.runs(worklet=worklet.name, principal=visit.sees_only, limit=8)
     return site.render(
@@ -40,13 +40,13 @@ def worklet_detail(site: Site, visit: Visit) -> Response:
         triggers=trigger_texts(graph),
         wide_graph=graph_svg(graph, name=worklet.name),
         narrow_graph=graph_svg(graph, name=worklet.name, direction="down"),
-        input_rows=schema_rows(graph.get("input_schema")),
+        input_rows=schema_rows(schema),
         output_rows=schema_rows(graph.get("output_schema")),
-        fields=form_fields(graph.get("input_schema")),
+        fields=form_fields(schema),
         may_invoke=visit.may(Role.operator),
         may_promote=visit.may(Role.builder),
-        curl=snippets.worklet_curl(base_url, worklet.name, body),
-        python=snippets.worklet_python(worklet.name, body),
+        curl=snippets.worklet_curl(base_url, worklet.name, schema),
+        python=snippets.worklet_python(worklet.name, schema),
         key_command=snippets.key_command(),
         runs=runs.lines,
         callers=site.queries.caller_names(

@@ -7,6 +7,7 @@ import shlex
 from typing import Any
 
 from .formats import url_part
+from .schema import example, form_fields
 
 _KEY_LINE = "export WORKLETS_KEY=$(worklets keys create my-key --role operator --json | jq -r .key)"
 _LONGEST = 1_200
@@ -29,21 +30,48 @@ def key_command() -> str:
     return _KEY_LINE
 
 
-def worklet_curl(base_url: str, name: str, body: Any) -> str:
-    """How to invoke a worklet from the shell."""
-    return curl(base_url, f"/api/worklets/{url_part(name)}/invoke", body)
+def worklet_curl(base_url: str, name: str, schema: Any) -> str:
+    """How to invoke a worklet of that input schema from the shell: JSON, or a form where there are pictures."""
+    path = f"/api/worklets/{url_part(name)}/invoke"
+    body, pictures = example(schema), image_fields(schema)
+    if not pictures or not isinstance(body, dict):
+        return curl(base_url, path, body)
+    lines = [f"curl {shlex.quote(base_url + path)} \\", '  -H "Authorization: Bearer $WORKLETS_KEY" \\']
+    for field, value in body.items():
+        if field in pictures:
+            lines.append(f"  -F {shlex.quote(f'{field}=@{field}.jpg')} \\")
+        elif value is not None:
+            text = value if isinstance(value, str) else _body(value)
+            # Curl reads a file where a value of -F begins with @ or <, and options after a semicolon.
+            flag = "-F" if text.isalnum() else "--form-string"
+            lines.append(f"  {flag} {shlex.quote(f'{field}={text}')} \\")
+    return "\n".join(lines).removesuffix(" \\")
 
 
-def worklet_python(name: str, body: Any) -> str:
-    """How to invoke a worklet from Python."""
-    return "\n".join(
-        (
-            "import prefect_worklets as pw",
-            "",
-            "client = pw.Client()",
-            f"output = client.worklets[{name!r}].invoke({_python(body)})",
-        )
-    )
+def worklet_python(name: str, schema: Any) -> str:
+    """How to invoke a worklet of that input schema from Python."""
+    body, pictures = example(schema), image_fields(schema)
+    imports = ["import prefect_worklets as pw"]
+    if pictures and isinstance(body, dict):
+        imports = ["from pathlib import Path", "", *imports]
+        body = {field: _Source(f"Path('{field}.jpg')") if field in pictures else value for field, value in body.items()}
+    call = f"output = client.worklets[{name!r}].invoke({_python(body)})"
+    return "\n".join((*imports, "", "client = pw.Client()", call))
+
+
+def image_fields(schema: Any) -> set[str]:
+    """The input's own fields that are pictures."""
+    return {field.path[0] for field in form_fields(schema) if field.control == "image" and field.path}
+
+
+class _Source:
+    """Something whose representation is code."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+
+    def __repr__(self) -> str:
+        return self._code
 
 
 def model_curl(base_url: str, name: str, inputs: Any) -> str:

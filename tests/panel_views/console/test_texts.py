@@ -276,17 +276,39 @@ class TestValues:
         assert shown_value(b"", lambda wanted: wanted) is None
 
 
+def words_of(command: str) -> list[str]:
+    """The arguments that a shell gives to curl."""
+    script = command.replace("curl ", "printf '%s\\n' ", 1)
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
+
+
 class TestSnippets:
+    BODY: ClassVar[dict[str, Any]] = {"text": 'it\'s "quoted" $HOME `id` \\', "n": 1, "none": None}
+
     def test_the_shell_gives_the_body_on_as_it_is(self) -> None:
-        body = {"text": 'it\'s "quoted" $HOME `id` \\', "n": 1}
-        command = snippets.worklet_curl("http://h:1", "a b", body).replace("curl ", "printf '%s\\n' ", 1)
-        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-        lines = done.stdout.splitlines()
-        assert lines[0] == "http://h:1/api/worklets/a%20b/invoke"
-        assert json.loads(lines[-1]) == body
+        words = words_of(snippets.worklet_curl("http://h:1", "a b", {"default": self.BODY}))
+        assert words[0] == "http://h:1/api/worklets/a%20b/invoke"
+        assert json.loads(words[-1]) == self.BODY
+
+    def test_pictures_go_in_a_form(self) -> None:
+        schema = {
+            "properties": {
+                "a picture": {"type": "string", "format": "image"},
+                "text": {"type": "string", "default": "@file; $HOME 'x'"},
+                "size": {"type": "integer", "default": 384},
+                "none": {"type": "null"},
+            }
+        }
+        words = words_of(snippets.worklet_curl("http://h", "w", schema))
+        assert words[3:] == [
+            *("-F", "a picture=@a picture.jpg"),
+            *("--form-string", "text=@file; $HOME 'x'"),
+            *("-F", "size=384"),
+        ]
+        assert "'a picture': Path('a picture.jpg')," in snippets.worklet_python("w", schema)
 
     def test_python_is_python(self) -> None:
-        source = snippets.worklet_python("x'y", {"a": "b" * 50, "c": None})
+        source = snippets.worklet_python("x'y", {"default": {"a": "b" * 50, "c": None}})
         compile(source, "snippet", "exec")
         assert "x'y" in source
 
