@@ -1,0 +1,61 @@
+"""Take the README's pictures: start a demo of its own, use its page in Chromium, and save what is seen."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGES = ROOT / "docs" / "images"
+sys.path.insert(0, str(ROOT / "tests"))
+
+from fixtures_browser import ARGUMENTS, chromium_path  # noqa: E402
+from fixtures_server import Server, start_server  # noqa: E402
+
+PAIRS = (("flower", "mosaic"), ("temple", "waves"), ("temple", "strokes"))
+
+
+def main() -> None:
+    """Start, look, save, stop."""
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        server = start_server(Path(folder) / "data")
+        try:
+            server.wait_ready()
+            take(server)
+        finally:
+            server.stop()
+
+
+def take(server: Server) -> None:
+    """Paint a few pictures on the page and photograph it, and the console."""
+    link = json.loads(server.worklets("login", "--json").stdout)["url"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1.5)
+        page.goto(link)
+        page.wait_for_url("**/console")
+        page.goto(f"{server.url}/views/stylize")
+        for number, (content, style) in enumerate(PAIRS, start=1):
+            inputs = page.locator("input[type=file]")
+            expect(inputs).to_have_count(2)
+            inputs.nth(0).set_input_files(str(server.data_dir / "demo" / f"{content}.jpg"))
+            inputs.nth(1).set_input_files(str(server.data_dir / "demo" / f"{style}.jpg"))
+            page.wait_for_load_state("networkidle")
+            page.get_by_role("button", name="Paint").click()
+            expect(page.locator("img[src^='/api/files/']").nth(number)).to_be_visible(timeout=30_000)
+            page.wait_for_load_state("networkidle")
+        page.screenshot(path=IMAGES / "stylize.png", full_page=True)
+        page.goto(f"{server.url}/console/worklets/stylize")
+        page.screenshot(path=IMAGES / "worklet.png")
+        page.goto(f"{server.url}/console")
+        page.screenshot(path=IMAGES / "console.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
