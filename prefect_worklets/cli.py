@@ -1,0 +1,48 @@
+"""The command `worklets`. Each command imports what it needs when it runs, so that help comes at once."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from .commands import keys, models, project, runs, server, users, views, zoo
+from .connectors.errors import WorkletsError
+
+app = typer.Typer(
+    name="worklets",
+    help="Turn a trained model into an API, a workflow and a page that people use.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+server.add_to(app)
+project.add_to(app)
+app.add_typer(models.app, name="models")
+app.add_typer(zoo.app, name="zoo")
+app.add_typer(runs.app, name="runs")
+app.add_typer(views.app, name="views")
+app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
+
+
+def main() -> None:
+    """Run the command line. An error is one line on stderr and exit status 1; misuse is 2; Ctrl-C is 130."""
+    try:
+        app()
+    except WorkletsError as error:
+        print(_told(error), file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # Whoever read our output (`head`) has enough. What is left must not be written at exit.
+        sys.stdout = None  # type: ignore[assignment]
+        raise SystemExit(0) from None
+
+
+def _told(error: WorkletsError) -> str:
+    lines = ["error: " + " ".join(error.detail.split())]
+    lines += [f"  {fault}" for fault in error.faults]
+    lines += [f"  {note}" for note in getattr(error, "__notes__", ())]
+    return "\n".join(lines)

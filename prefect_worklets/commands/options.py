@@ -1,0 +1,104 @@
+"""What commands share: options, the settings that they imply, and the client."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..connectors.errors import BadInput, Fault, SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..client import Client
+    from ..connectors.access import Access
+    from ..settings import Settings
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="The data directory. By default WORKLETS_DATA_DIR, or your own one."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+
+
+def settings_of(data: Path | None, **changes: Any) -> Settings:
+    """The settings of the environment, and what the command line says instead. Raises SetupError."""
+    from pydantic import ValidationError
+
+    from ..settings import Settings
+
+    given = {name: value for name, value in {"data_dir": data, **changes}.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = [
+            Fault((f"WORKLETS_{'_'.join(map(str, each['loc'])).upper()}",), each["msg"]) for each in error.errors()
+        ]
+        raise SetupError("A setting is wrong.", faults=faults) from None
+
+
+@contextmanager
+def client_of(data: Path | None) -> Iterator[Client]:
+    """A client of the running server: of this data directory, or of the environment. Raises SetupError."""
+    from ..client import Client
+
+    if data is None:
+        settings_of(None)  # a wrong setting is said as one
+    with Client(data_dir=data) as client:
+        yield client
+
+
+@contextmanager
+def access_of(data: Path | None) -> Iterator[Access]:
+    """Users and keys, straight in the store; the server need not run. Raises SetupError."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from ..connectors.access import Access
+    from ..connectors.store import Store
+
+    settings = settings_of(data)
+    try:
+        settings.data.prepare()
+        store = Store(settings.store_url)
+        try:
+            store.migrate()
+            yield Access(store)
+        finally:
+            store.close()
+    except SQLAlchemyError as error:
+        said = str(getattr(error, "orig", None) or error).partition("\n")[0]
+        raise SetupError(f"The store can't be used: {said}. `worklets doctor` may say why.") from None
+    except OSError as error:
+        raise SetupError(f"The data directory {settings.data.root} can't be used: {error.strerror}.") from None
+
+
+def json_argument(text: str, option: str) -> Any:
+    """JSON from the command line: itself, `@FILE`, or `-` for standard input. Raises BadInput."""
+    import orjson
+
+    try:
+        if text == "-":
+            text = sys.stdin.read()
+        elif text.startswith("@"):
+            text = Path(text[1:]).expanduser().read_text()
+        return orjson.loads(text)
+    except OSError as error:
+        raise BadInput(f"{option}: the file {text[1:]} can't be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise BadInput(f"{option}: {text[:60]} holds no text; pictures go with --file FIELD=@PATH.") from None
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"{option} is not valid JSON: {error}.") from None
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Go on only if a person agrees; a program has to say --yes."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise typer.BadParameter(f"{question} Say --yes to do it without being asked.")
+    typer.confirm(question, abort=True)

@@ -1,0 +1,77 @@
+"""How results are printed: tables for people, JSON for programs. Errors are not printed here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+_WIDEST = 60
+
+
+def print_json(value: Any) -> None:
+    """JSON on one line; indented on a terminal."""
+    option = orjson.OPT_INDENT_2 if sys.stdout.isatty() else 0
+    sys.stdout.write(orjson.dumps(value, default=str, option=option).decode() + "\n")
+
+
+def print_rows(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, none: str) -> None:
+    """A list: every field as JSON, or the named columns as a table.
+
+    Args:
+        columns: title by field.
+        none: what to say when there is nothing.
+    """
+    rows = list(rows)
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        print(none, file=sys.stderr)
+        return
+    lines = [list(columns.values()), *([_text(row.get(field)) for field in columns] for row in rows)]
+    print_aligned(lines)
+
+
+def print_fields(value: Mapping[str, Any], fields: Mapping[str, str]) -> None:
+    """One thing: a line for each named field that it has."""
+    width = max(len(title) for title in fields.values())
+    for field, title in fields.items():
+        if value.get(field) not in (None, "", {}, []):
+            print(f"{title:<{width}}  {_text(value[field], widest=400)}")
+
+
+def print_aligned(lines: Sequence[Sequence[str]]) -> None:
+    """Lines of cells, in columns."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def local_time(microseconds: int) -> str:
+    """A time since 1970 for people, in this machine's zone."""
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(microseconds: int) -> str:
+    """A length of time for people."""
+    if microseconds < 1_000:
+        return f"{microseconds} µs"
+    if microseconds < 1_000_000:
+        return f"{microseconds / 1_000:.1f} ms"
+    return f"{microseconds / 1_000_000:.1f} s"
+
+
+def _text(value: Any, widest: int = _WIDEST) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M")
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    text = " ".join(text.split())
+    return text if len(text) <= widest else text[: widest - 1] + "…"
