@@ -134,6 +134,8 @@ class PrefectApi:
             base_url=self.url,
             headers=headers,
             auth=auth,
+            # Reading the certificates takes 10 MB, which plain HTTP has no use for; redirects are not followed.
+            verify=self.url.startswith("https:"),
             timeout=httpx.Timeout(timeout, connect=5.0),
             limits=httpx.Limits(max_connections=8, max_keepalive_connections=4),
         )

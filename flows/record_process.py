@@ -91,7 +91,7 @@ class RecordProcess:
             "time": time.time(),
             "pid": os.getpid(),
             "running": running,
-            "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            "rss_bytes": _resident_bytes(),
             "ingest": asdict(ingest),
             "prefect": None,
         }
@@ -158,10 +158,23 @@ async def _serve(options: argparse.Namespace) -> None:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="record_process", description="Journal to run table to Prefect.")
     parser.add_argument("--data", type=Path, required=True, help="the data directory")
-    parser.add_argument("--database-url", default=os.environ.get("WORKLETS_DATABASE_URL"), help="the store; by default the one in the data directory")
+    parser.add_argument(
+        "--database-url",
+        default=os.environ.get("WORKLETS_DATABASE_URL"),
+        help="the store; by default the one in the data directory",
+    )
     parser.add_argument("--prefect-api-url", default=os.environ.get("PREFECT_API_URL"), help="http://host:4200/api")
     parser.add_argument("--max-runs-per-second", type=float, default=None, help="send no more than this to Prefect")
     return parser.parse_args(arguments)
+
+
+def _resident_bytes() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        # Elsewhere than on Linux: the most that it ever was.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * resource.getpagesize()
 
 
 def _without_password(url: str) -> str:

@@ -209,6 +209,7 @@ class TestTrouble:
         ingest.run(stop)
         assert len(rows_of(sqlite_store)) == 95
 
+    @pytest.mark.integration
     def test_kill_9_of_writer_and_reader_over_and_over(self, tmp_path: Path) -> None:
         """Two processes, killed at random; in the end each record that was appended is there once."""
         url = f"sqlite:///{tmp_path / 'store.db'}"
