@@ -14,33 +14,33 @@ def classify(flower: Flower) -> Answer:
 
 from __future__ import annotations
 
+from importlib import import_module as _import_module
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
-from .connectors.errors import (
-    BadInput,
-    Conflict,
-    DefinitionError,
-    Fault,
-    ModelFailed,
-    NodeFailed,
-    NotAllowed,
-    NotFound,
-    NotSignedIn,
-    SetupError,
-    TookTooLong,
-    TooLarge,
-    Unavailable,
-    WorkletsError,
-)
-from .connectors.images import Image
-from .flows.context import RunContext
-from .flows.context import current as context
-from .flows.nodes import model, node, save
-from .flows.worklet import Worklet, worklet
-
 if TYPE_CHECKING:
     from .client import Client, Model, deploy, zoo
+    from .connectors.errors import (
+        BadInput,
+        Conflict,
+        DefinitionError,
+        Fault,
+        ModelFailed,
+        NodeFailed,
+        NotAllowed,
+        NotFound,
+        NotSignedIn,
+        SetupError,
+        TookTooLong,
+        TooLarge,
+        Unavailable,
+        WorkletsError,
+    )
+    from .connectors.images import Image
+    from .flows.context import RunContext
+    from .flows.context import current as context
+    from .flows.nodes import model, node, save
+    from .flows.worklet import Worklet, worklet
 
 __version__ = _version("prefect-worklets")
 
@@ -73,17 +73,23 @@ __all__ = [
     "zoo",
 ]
 
-_LAZY = frozenset({"Client", "Model", "deploy", "zoo"})
+# Each name comes from its module at first use: `worklets --help` needs none of them, and waits for none.
+_HOMES = {
+    **dict.fromkeys(("Client", "Model", "deploy", "zoo"), ".client"),
+    **dict.fromkeys(("model", "node", "save"), ".flows.nodes"),
+    **dict.fromkeys(("Worklet", "worklet"), ".flows.worklet"),
+    **dict.fromkeys(("RunContext", "context"), ".flows.context"),
+    "Image": ".connectors.images",
+}
 
 
 def __getattr__(name: str) -> Any:
-    # The client needs an HTTP library and the packaging of models: only those who use it wait for its import.
-    if name in _LAZY:
-        from . import client
-
-        return getattr(client, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _import_module(_HOMES.get(name, ".connectors.errors"), __name__)
+    value = globals()[name] = getattr(home, "current" if name == "context" else name)
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*globals(), *__all__])
