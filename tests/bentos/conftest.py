@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
-
 from prefect_worklets.bentos.deployer import Deployer
 from prefect_worklets.bentos.package import pack
 from prefect_worklets.bentos.router import Router
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.store import Store
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
 KEY = "the-internal-key"
 

@@ -14,6 +14,12 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from prefect_worklets.bentos import archive as archives
+from prefect_worklets.bentos.frameworks import framework_named
+from prefect_worklets.bentos.manifest import check_name, check_version, next_version, read_manifest
+from prefect_worklets.bentos.package import archive, check_package, pack, unarchive
+from prefect_worklets.connectors.errors import BadInput, DefinitionError, TooLarge
+from prefect_worklets.connectors.images import Image
 from pydantic import BaseModel
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier
@@ -22,13 +28,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-
-from prefect_worklets.bentos import archive as archives
-from prefect_worklets.bentos.frameworks import framework_named
-from prefect_worklets.bentos.manifest import check_name, check_version, next_version, read_manifest
-from prefect_worklets.bentos.package import archive, check_package, pack, unarchive
-from prefect_worklets.connectors.errors import BadInput, DefinitionError, TooLarge
-from prefect_worklets.connectors.images import Image
 
 FACTOR = 3.0
 

@@ -12,11 +12,10 @@ import orjson
 import pandas as pd
 import pytest
 from PIL import Image as Pillow
-from pydantic import BaseModel
-
 from prefect_worklets.bentos.signature import Column, Field, Signature
 from prefect_worklets.connectors.errors import BadInput, ModelFailed
 from prefect_worklets.connectors.images import Image
+from pydantic import BaseModel
 
 ROWS = Field(name="X", kind="array", dtype="float64", shape=(None, 4))
 NAN_ROWS = ROWS.model_copy(update={"nullable": True})

@@ -6,7 +6,6 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
-
 from prefect_worklets.bentos.wire import MAGIC, WireError, decode, encode
 
 
