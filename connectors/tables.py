@@ -189,6 +189,7 @@ class Run(StoreTable, table=True):
     __table_args__ = (
         Index("run_by_worklet", "worklet", "started_us"),
         Index("run_by_principal", "principal", "worklet", "started_us"),
+        Index("run_by_state", "state", "started_us"),
         Index("run_to_record", "recorded_us", "started_us"),
     )
     id: str = Field(primary_key=True)

@@ -75,6 +75,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_run_started_us"), "run", ["started_us"], unique=False)
     op.create_index("run_by_principal", "run", ["principal", "worklet", "started_us"], unique=False)
+    op.create_index("run_by_state", "run", ["state", "started_us"], unique=False)
     op.create_index("run_by_worklet", "run", ["worklet", "started_us"], unique=False)
     op.create_index("run_to_record", "run", ["recorded_us", "started_us"], unique=False)
 
