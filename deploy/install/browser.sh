@@ -36,9 +36,24 @@ apt=(apt-get -qq -o "Dir::State::Lists=$root/lists" -o "Dir::Cache=$root" -o "Di
 # What is installed counts as there; only what is missing is fetched.
 "${apt[@]}" install -y --download-only "${packages[@]}" >/dev/null
 for deb in "$root"/archives/*.deb; do dpkg -x "$deb" "$root/files"; done
+# Some libraries lie in a folder of their own (libpulsecommon does), which a package's set-up would have made known.
+libraries=$(find "$root/files" -path '*-linux-gnu/*' -name 'lib*.so*' -printf '%h\n' | sort -u | paste -sd:)
+# A machine without a desktop has no set-up of fonts either.
+cat >"$root/fonts.conf" <<EOF
+<?xml version="1.0"?>
+<fontconfig>
+  <include ignore_missing="yes">/etc/fonts/fonts.conf</include>
+  <dir>$root/files/usr/share/fonts</dir>
+  <cachedir>$root/fontcache</cachedir>
+  <alias><family>sans-serif</family><prefer><family>DejaVu Sans</family></prefer></alias>
+  <alias><family>serif</family><prefer><family>DejaVu Serif</family></prefer></alias>
+  <alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+</fontconfig>
+EOF
 cat >"$root/chromium" <<EOF
 #!/bin/sh
-export LD_LIBRARY_PATH="$root/files/usr/lib/\$(uname -m)-linux-gnu:$root/files/lib/\$(uname -m)-linux-gnu\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export LD_LIBRARY_PATH="$libraries\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+export FONTCONFIG_FILE="$root/fonts.conf"
 exec "$root/files/usr/lib/chromium/chromium" --no-sandbox "\$@"
 EOF
 chmod +x "$root/chromium"
