@@ -83,7 +83,8 @@ class Server:
             if self.process.poll() is not None:
                 break
             try:
-                if httpx.get(f"{self.url}/api/ready", timeout=2).status_code == 200 and self._has_demo():
+                announced = "Ready." in self.log.read_text()
+                if announced and httpx.get(f"{self.url}/api/ready", timeout=2).status_code == 200 and self._has_demo():
                     return
             except (httpx.HTTPError, OSError, ValueError):
                 pass
