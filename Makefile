@@ -28,11 +28,11 @@ lint: ## style, types and the arrows between the rooms
 
 bench: ## measure against FastAPI, Starlette, BentoML and Prefect
 	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint
-	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 docs: ## build the site into site/
 	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 screenshots: ## take the README's pictures from a running demo of its own
 	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 
 from .processes import free_port
 from .subject import MODEL_NAME, PROJECT
@@ -32,18 +34,17 @@ def start(stage: Stage) -> Server:
 
 
 def prepare(server: Server, stage: Stage, model: Any) -> None:
-    """Wait until it is ready, deploy the model, push the worklet, and take the key that the server wrote."""
-    profile = data_directory(stage) / "profile.json"
-    server.tree.wait_until(lambda: profile.exists() and _ready(server))
-    server.headers["authorization"] = f"Bearer {json.loads(profile.read_text())['key']}"
+    """Wait until it is ready, deploy the model, push the worklet, and make a key. Raises WorkletsError."""
     import prefect_worklets as pw
 
-    client = pw.Client.from_profile(profile)
-    pw.deploy(model, MODEL_NAME, sample_input=[[0.0, 0.0, 0.0, 0.0]], client=client)
-    push = [str(BIN / "worklets"), "push", str(PROJECT), "--data", str(data_directory(stage))]
-    tree = stage.start("push", push)
-    if tree.process.wait(60):
-        raise RuntimeError(f"The worklet could not be pushed:\n{tree.tail()}")
+    data = data_directory(stage)
+    server.tree.wait_until(lambda: (data / "profile.json").exists() and _ready(server))
+    with pw.Client(data_dir=data) as client:
+        client.deploy(model, MODEL_NAME, sample_input=np.zeros((1, 4)))
+        client.push(PROJECT, name="benchmark")
+    command = [str(BIN / "worklets"), "keys", "create", "benchmark", "--data", str(data), "--json"]
+    made = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, env=stage.environment)
+    server.headers["authorization"] = f"Bearer {json.loads(made.stdout)['key']}"
 
 
 def _ready(server: Server) -> bool:

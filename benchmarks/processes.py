@@ -141,11 +141,12 @@ def weight(process: psutil.Process) -> Weight:
 
 
 def _role(process: psutil.Process) -> str:
-    """What a process is, from its command line without paths."""
+    """What a process is, from its command line: the program and what it runs, without paths and options."""
     words = [Path(word).name for word in process.cmdline()]
-    if "-c" in words and len(words) > words.index("-c") + 1:  # multiprocessing's helpers: the code is no name
-        return "python -c"
-    return " ".join(words[:4])[:60] or process.name()
+    if "-c" in words[1:]:  # multiprocessing's helpers: the code is no name
+        return f"{words[0]} -c"
+    named = [word for word in words if not word.startswith("-") and not word.startswith("python")]
+    return " ".join(named[:2])[:60] or process.name()
 
 
 def _listens(process: psutil.Process, port: int) -> bool:

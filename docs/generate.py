@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from describe import described
 
 DOCS = Path(__file__).resolve().parent
 
@@ -35,7 +39,7 @@ def components() -> str:
         ]
         about = (kind.properties.__doc__ or "").strip()
         parts.append(
-            f"### {kind.type}\n\n{about}\n\n{' '.join(facts)}\n\n" + _table(("property", "type", "default"), rows)
+            f"### {kind.name}\n\n{about}\n\n{' '.join(facts)}\n\n" + _table(("property", "type", "default"), rows)
         )
     return "\n\n".join(parts)
 
@@ -85,7 +89,38 @@ def commands() -> str:
     return "\n\n".join(walk("worklets", get_command(app)))
 
 
+def names() -> str:
+    """Every public name of the package that is no exception."""
+    import prefect_worklets as pw
+
+    things = {name: getattr(pw, name) for name in pw.__all__}
+    plain = {name: thing for name, thing in things.items() if not _is_error(thing)}
+    return "\n\n".join(
+        described(name, thing) for name, thing in sorted(plain.items(), key=lambda pair: pair[0].lower())
+    )
+
+
+def exceptions() -> str:
+    """Every public exception, as an entry each."""
+    import prefect_worklets as pw
+
+    found = [name for name in pw.__all__ if _is_error(getattr(pw, name))]
+    parts = []
+    for name in found:
+        error = getattr(pw, name)
+        parents = [parent.__name__ for parent in error.__mro__[1:] if issubclass(parent, pw.WorkletsError)]
+        kind = f" A `{parents[0]}`." if parents else ""
+        parts.append(f"### pw.{name}\n\n{(error.__doc__ or '').splitlines()[0]} Status {error.status}.{kind}")
+    return "\n\n".join(parts)
+
+
+def _is_error(thing: Any) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Exception)
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "names": names,
+    "exceptions": exceptions,
     "components": components,
     "errors": errors,
     "settings": settings,

@@ -5,7 +5,7 @@ import prefect_worklets as pw
 # --8<-- [start:ask]
 @pw.node
 def stamped(text: str) -> dict[str, str]:
-    run = pw.current()
+    run = pw.context()
     run.logger.info("stamping %d characters", len(text))
     return {"text": text, "run": run.run_id, "worklet": run.worklet}
 # --8<-- [end:ask]

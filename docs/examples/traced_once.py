@@ -14,7 +14,7 @@ try:
         if text:                       # the value is not there yet
             return measured(text)
         return 0
-except pw.errors.DefinitionError as error:
+except pw.DefinitionError as error:
     print(error)
 # --8<-- [end:wrong]
 

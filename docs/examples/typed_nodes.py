@@ -57,6 +57,6 @@ print(quote.graph.input_schema["required"])
 # --8<-- [start:fault]
 try:
     quote({"weight_kg": 80, "distance_km": -1})
-except pw.errors.BadInput as error:
+except pw.BadInput as error:
     print(error)
 # --8<-- [end:fault]

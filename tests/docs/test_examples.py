@@ -81,11 +81,20 @@ def test_includes_exist(page):
 
 
 def test_every_example_is_shown():
-    shown = {name for page in [*pages(), DOCS.parent / "README.md"] for name, _ in INCLUDE.findall(page.read_text())}
-    there = {
-        str(path.relative_to(EXAMPLES)) for path in EXAMPLES.rglob("*") if path.is_file() and path.suffix != ".pyc"
-    }
+    shown = {name for page in pages() for name, _ in INCLUDE.findall(page.read_text())}
+    files = [path for path in EXAMPLES.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    there = {str(path.relative_to(EXAMPLES)) for path in files if path.parent != EXAMPLES / "readme"}
     assert there - shown == set()
+
+
+def test_the_readme_shows_what_its_story_runs():
+    """The README is read where nothing includes files, so it repeats them."""
+    readme = (DOCS.parent / "README.md").read_text()
+    blocks = [block.strip() for language, block in FENCE.findall(readme) if language == "python"]
+    source = (EXAMPLES / "readme" / "irises.py").read_text()
+    assert blocks == [source.split("[start:readme]\n")[1].split("# --8<--")[0].strip()]
+    for command in (EXAMPLES / "readme" / "1_console.sh").read_text().splitlines():
+        assert f"$ {command}\n" in readme
 
 
 @pytest.mark.parametrize(

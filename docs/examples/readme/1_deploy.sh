@@ -1,1 +1,0 @@
-worklets push . && python irises.py
