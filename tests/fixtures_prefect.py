@@ -70,7 +70,14 @@ class PrefectServer:
     def launch(self) -> None:
         """Start the server. Call it in the main thread: it dies with the thread that started it."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
-        environment = {**kept, **_SETTINGS, "PREFECT_HOME": str(self.home), "PREFECT_UI_API_URL": self.url}
+        environment = {
+            **kept,
+            **_SETTINGS,
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_UI_API_URL": self.url,
+            # Its pages hold the address; by default it writes them into its own installation.
+            "PREFECT_UI_STATIC_DIRECTORY": str(self.home / "ui"),
+        }
         command = [sys.executable, "-m", "uvicorn", "--factory", "prefect.server.api.server:create_app"]
         parent = os.getpid()
         with self.log.open("ab") as output:
