@@ -31,7 +31,7 @@ def make_flow(worklet: Worklet[Any, Any], services: Callable[[], Services] | Non
         worklet: the worklet.
         services: gives what the nodes may ask for, when a run begins; None gives the worklet's own models.
     """
-    given = services or (lambda: Services(models=worklet._resolved_models()))
+    given = services or (lambda: Services(models=worklet.reachable_models()))
 
     async def run(*args: Any, **kwargs: Any) -> Any:
         bound = worklet.shape.signature.bind(*args, **kwargs)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..connectors.errors import Fault
 
-_HERE = str(Path(__file__).parent)
+_HERE = str(Path(__file__).parent) + "/"
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,3 @@ class RecentRuns:
     def get(self, id: str) -> RunRecord | None:
         """The run of that id, if it is among the last."""
         return self._runs.get(id)
-
-    def newest(self) -> list[RunRecord]:
-        """All that are remembered, newest first."""
-        return list(self._runs.values())[::-1]

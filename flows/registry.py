@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
 from ..connectors.errors import BadInput, Conflict, Fault, NotFound, Unavailable, WorkletsError
@@ -29,6 +30,7 @@ from .worklet import Worklet
 logger = logging.getLogger(__name__)
 
 _PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_KEPT_UNUSED = 4
 # Takes the views of a push into the same transaction: (session, documents by name, who pushed).
 TakeViews = Callable[[Session, Mapping[str, dict[str, Any]], str | None], None]
 
@@ -111,8 +113,11 @@ class Registry:
                         "The project has no worklet and no view; put @pw.worklet above a function in one of its "
                         "modules, or a document into views/."
                     )
-                pushed, rows = self._store_versions(loaded, project, by)
-            except WorkletsError:
+                try:
+                    pushed, rows = self._store_versions(loaded, project, by)
+                except IntegrityError:  # another process has pushed in between: now its rows are there to be seen
+                    pushed, rows = self._store_versions(loaded, project, by)
+            except BaseException:
                 if is_new:
                     self._forget_source(content_hash)
                 raise
@@ -206,6 +211,15 @@ class Registry:
         # A new mapping in one assignment: a request sees all of a push or nothing of it.
         self.live = {**self.live, **changed}
         self.broken = {name: reason for name, reason in self.broken.items() if name not in changed}
+        self._unload()
+
+    def _unload(self) -> None:
+        """Forget projects that answer no more, but for the last few: a run may still be under way in them."""
+        used = {live.project_hash for live in self.live.values()}
+        for content_hash in [each for each in self._projects if each not in used][:-_KEPT_UNUSED]:
+            tree = self._projects.pop(content_hash).tree
+            if tree is not None:
+                tree.close()
 
     # --- versions -----------------------------------------------------------------------------------
 

@@ -25,6 +25,8 @@ Values = list[Any]
 Getter = Callable[[Values], Any]
 NOT_QUICK: Final = object()
 _NEVER = 1 << 62
+# More rows or values than these are too much for the event loop, whatever the model.
+_QUICK_VALUES = 500
 
 
 class Step:
@@ -121,7 +123,10 @@ class ModelStep(Step):
         call = models.quick(self._model, self._version) if models is not None else None
         if call is None:
             return NOT_QUICK
-        answer = call(self._inputs(values))
+        inputs = self._inputs(values)
+        if _is_large(inputs):
+            return NOT_QUICK  # quick with a row doesn't mean quick with thousands
+        answer = call(inputs)
         context.model_versions[answer.model] = answer.version
         return answer.outputs
 
@@ -137,6 +142,13 @@ class ModelStep(Step):
             raise NodeFailed(f"Node {self.id!r} has no model to ask: {error.detail}", node=self.id) from None
         context.model_versions[answer.model] = answer.version
         return answer.outputs
+
+
+def _is_large(inputs: Any) -> bool:
+    size = getattr(inputs, "size", None)
+    if size is None:
+        size = len(inputs) if isinstance(inputs, list | tuple) else 0
+    return isinstance(size, int) and size > _QUICK_VALUES
 
 
 class SaveStep(Step):

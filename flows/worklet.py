@@ -73,7 +73,7 @@ class Worklet(Generic[P, R]):
         return result
 
     async def _run_here(self, inputs: Sequence[Any]) -> Any:
-        engine = Engine(services=Services(models=self._resolved_models()))
+        engine = Engine(services=Services(models=self.reachable_models()))
         try:
             result = await engine.run(self.plan, inputs, engine.context(self.name))
         finally:
@@ -86,9 +86,11 @@ class Worklet(Generic[P, R]):
         """The same worklet, whose direct calls ask these models (or those that the function gives)."""
         other = copy.copy(self)
         other._models = models
+        other.__dict__.pop("flow", None)  # made for the models of before
         return other
 
-    def _resolved_models(self) -> Models | None:
+    def reachable_models(self) -> Models | None:
+        """Where direct calls get their models: `using_models`, else `with_models`, else nowhere (None)."""
         given = given_models()
         if given is not None:
             return given

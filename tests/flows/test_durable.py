@@ -68,14 +68,15 @@ def breaking() -> int:
     return broken()
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def prefect() -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness():
+    with prefect_test_harness(server_startup_timeout=120):
         yield
 
 
+@pytest.mark.usefixtures("prefect")
 async def test_the_flow_gives_what_the_call_gives() -> None:
     calls.clear()
     direct = total(Pair(a=1, b=2))
@@ -92,6 +93,7 @@ def test_the_flow_has_name_and_parameters_of_the_worklet() -> None:
     assert total.flow is total.flow
 
 
+@pytest.mark.usefixtures("prefect")
 async def test_failures_are_the_same() -> None:
     with pytest.raises(BadInput):
         await total.flow(pair={"a": "x"})

@@ -210,6 +210,27 @@ async def test_an_unfitting_answer_names_model_and_node(engine: Engine, models: 
     assert "node 'first' takes list[int] as 'outputs', and the model node 'm' answered a str" in result.error.detail
 
 
+async def test_many_rows_leave_the_event_loop(engine: Engine, models: Any) -> None:
+    models.functions["m"] = lambda inputs: threading.current_thread() is threading.main_thread()
+    asked: list[str] = []
+    predict = models.predict
+
+    async def noted(*args: Any, **options: Any) -> Any:
+        asked.append("predict")
+        return await predict(*args, **options)
+
+    models.predict = noted
+
+    @worklet
+    def flow(a: list[int]) -> bool:
+        return model("m")(a)
+
+    await run(engine, flow, [1])
+    assert asked == []
+    await run(engine, flow, [1] * 501)
+    assert asked == ["predict"]
+
+
 async def test_an_absent_model_is_no_404(engine: Engine) -> None:
     @worklet
     def flow(a: int) -> Any:

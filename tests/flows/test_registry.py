@@ -141,6 +141,14 @@ def test_an_unknown_worklet_has_close_matches(registry: Registry, tmp_path: Path
         registry.get("time")
 
 
+def test_old_versions_are_unloaded_and_come_back_when_asked_for(registry: Registry, tmp_path: Path) -> None:
+    for factor in range(2, 10):
+        push(registry, source(factor), tmp_path)
+    assert len(registry._projects) == 5
+    assert registry.promote("times", 1).version == 1
+    assert call(registry, "times", 4) == 8
+
+
 def test_another_process_takes_up_pushes_and_rollbacks(registry: Registry, store: Store, tmp_path: Path) -> None:
     other = Registry(store, registry.folder)
     other.load_all()

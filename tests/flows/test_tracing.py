@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from prefect_worklets.connectors.errors import DefinitionError, SetupError
+from prefect_worklets.flows.context import using_models
 from prefect_worklets.flows.graph import GraphDocument
 from prefect_worklets.flows.nodes import model, node, save
 from prefect_worklets.flows.worklet import worklet
@@ -204,6 +205,10 @@ def test_a_model_node_is_placed_and_refused_elsewhere(models: Any) -> None:
 
     assert doubled.graph.nodes[0].settings == {"model": "double", "version": "3"}
     assert doubled.with_models(models)(4) == 8
+    assert doubled.with_models(lambda: models)(4) == 8
+    with using_models(models):
+        assert doubled(5) == 10
+        assert model("double")(6) == 12
     with pytest.raises(SetupError, match="with_models"):
         model("double")(3)
     with pytest.raises(SetupError, match="with_models"):
