@@ -77,7 +77,8 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Client", "Model", "deploy", "zoo"), ".client"),
     **dict.fromkeys(("model", "node", "save"), ".flows.nodes"),
-    **dict.fromkeys(("Worklet", "worklet"), ".flows.worklet"),
+    "Worklet": ".flows.worklet",
+    "worklet": ".decorators",
     **dict.fromkeys(("RunContext", "context"), ".flows.context"),
     "Image": ".connectors.images",
 }

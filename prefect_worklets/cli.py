@@ -37,7 +37,7 @@ def main() -> None:
         raise SystemExit(130) from None
     except BrokenPipeError:
         # Whoever read our output (`head`) has enough. What is left must not be written at exit.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         raise SystemExit(0) from None
 
 

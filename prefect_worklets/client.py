@@ -47,7 +47,7 @@ class Client:
     """
 
     def __init__(self, url: str | None = None, key: str | None = None, data_dir: str | Path | None = None) -> None:
-        self._connection = Connection(*_address(url, key, data_dir))
+        self._connection = Connection(*find_server(url, key, data_dir))
         self.worklets = RemoteWorklets(self._connection)
         self.models = RemoteModels(self._connection)
         self.runs = RemoteRuns(self._connection)
@@ -197,8 +197,10 @@ class Client:
         return f"<client of {self.url}>"
 
 
-def _address(url: str | None, key: str | None, data_dir: str | Path | None) -> tuple[str, str]:
-    """Where the server is, and the key for it: what is given, else the environment's, else the profile's."""
+def find_server(
+    url: str | None = None, key: str | None = None, data_dir: str | Path | None = None
+) -> tuple[str, str]:
+    """The server's address and a key: what is given, else the environment's, else the profile's. Raises SetupError."""
     if data_dir is not None:
         profile = read_profile(DataDirectory(Path(data_dir).expanduser().resolve()))
         return url or profile.url, key or profile.key

@@ -21,11 +21,12 @@ class ClientModels:
     """Asks a running server's models over HTTP; what they answer is what a worklet in the server would get.
 
     Args:
-        client: the server; by default the one of the profile, looked up at the first question.
+        client: the server; by default the one that `Client()` finds at the time of a question.
     """
 
     def __init__(self, client: Client | None = None) -> None:
-        self._client = client
+        self._given = client
+        self._made: tuple[tuple[str, str], Client] | None = None
         self._lock = threading.Lock()
         self._outputs: dict[tuple[str, str], Sequence[Mapping[str, Any]]] = {}
 
@@ -52,12 +53,17 @@ class ClientModels:
         return Answer(_restored(answer["outputs"], fields), answer["model"], answer["version"])
 
     def _found(self) -> Client:
-        with self._lock:
-            if self._client is None:
-                from .client import Client
+        if self._given is not None:
+            return self._given
+        from .client import Client, find_server
 
-                self._client = Client()
-            return self._client
+        # Looked up each time: a server that was started again has another key.
+        place = find_server()
+        with self._lock:
+            if self._made is None or self._made[0] != place:
+                self._made = place, Client(*place)
+                self._outputs.clear()
+            return self._made[1]
 
     def _described(self, client: Client, name: str, version: str) -> Sequence[Mapping[str, Any]]:
         """The outputs of a version, as its signature has them."""
