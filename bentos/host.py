@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import gc
 import hmac
+import importlib
 import logging
 import os
 import socket
@@ -85,6 +86,7 @@ class ModelHost:
         self._boot = uuid.uuid4().hex
         self._mounted: dict[str, _Mounted] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._warming: asyncio.Task[Any] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -127,12 +129,19 @@ class ModelHost:
     async def _load(self, request: Request) -> Response:
         tag = str(orjson.loads(await request.body())["tag"])
         async with self._locks.setdefault(tag, asyncio.Lock()):
-            if tag not in self._mounted:
+            mounted = self._mounted.get(tag)
+            if mounted is not None and mounted.model.is_outdated():
+                del self._mounted[tag]
+                await mounted.stop()
+                mounted = None
+            if mounted is None:
                 self._mounted[tag] = await self._mount(tag)
                 logger.info("Loaded %s", tag)
         return _json({"loaded": tag})
 
     async def _mount(self, tag: str) -> _Mounted:
+        if self._warming is not None:
+            await self._warming
         from .service import build_app
 
         model = HostedModel(tag, self._artifacts.folder(tag), limit=self._threads)
@@ -170,6 +179,10 @@ class ModelHost:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                # BentoML takes a second or two to import; by the time of the first load it is there.
+                self._warming = asyncio.create_task(
+                    asyncio.to_thread(importlib.import_module, f"{__package__}.service")
+                )
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 for mounted in list(self._mounted.values()):

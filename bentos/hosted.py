@@ -72,6 +72,10 @@ class HostedModel:
         except BaseException as error:  # a model may raise SystemExit
             raise model_failed(self.tag, error) from error
 
+    def is_outdated(self) -> bool:
+        """Whether another package lies under the tag now: the model was deleted and deployed anew."""
+        return read_manifest(self.folder).content_hash != self.manifest.content_hash
+
     def close(self) -> None:
         """Let go of the model; calls that have begun still end."""
         self._threads.close()

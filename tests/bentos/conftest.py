@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,7 @@ class HostProcess:
                 command, env={**os.environ, "WORKLETS_INTERNAL_KEY": KEY}, stdout=out, stderr=out
             )
 
-    def wait_ready(self, seconds: float = 30) -> None:
+    def wait_ready(self, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not self.data.socket("host").exists():
             assert self.process is not None
@@ -102,13 +103,41 @@ class HostProcess:
                 self.kill()
 
 
-@pytest.fixture
-def host(data: DataDirectory) -> Iterator[HostProcess]:
+@contextmanager
+def running_host(data: DataDirectory) -> Iterator[HostProcess]:
     host = HostProcess(data)
     host.start()
-    host.wait_ready()
-    yield host
-    host.stop()
+    try:
+        host.wait_ready()
+        yield host
+    finally:
+        host.stop()
+
+
+@pytest.fixture(scope="session")
+def make_host() -> Callable[[DataDirectory], Any]:
+    return running_host
+
+
+@pytest.fixture
+def host(data: DataDirectory) -> Iterator[HostProcess]:
+    with running_host(data) as host:
+        yield host
+
+
+@pytest.fixture
+async def thing(host: Any, deployer: Any, write_model: Any) -> Any:
+    """A model in the shared host that fails as it is told."""
+    body = """
+def predict(self, what: str = "", x: float = 1.0):
+    if what == "raise": raise ValueError("no such luck")
+    if what == "refuse": return object()
+    if what == "exit": raise SystemExit("bye")
+    if what == "die": os._exit(3)
+    if what == "sleep": time.sleep(x)
+    return {"x": x, "array": np.arange(3, dtype=np.float32), "nan": float("nan"), "pid": os.getpid()}
+"""
+    return await deployer.deploy(write_model("thing", body), tier="shared-host")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import os
 import stat
 import subprocess
@@ -10,26 +9,32 @@ import time
 import httpx
 import numpy as np
 import pytest
-from PIL import Image as Pillow  # noqa: F401 - a picture's class must be there before hints are read
 from prefect_worklets.bentos.host_link import HostLink
 from prefect_worklets.connectors.errors import BadInput, DefinitionError, ModelFailed, TookTooLong
+from prefect_worklets.connectors.layout import DataDirectory
+from prefect_worklets.connectors.store import Store
 
 KEY = "the-internal-key"
-ROW = [[5.1, 3.5, 1.4, 0.2]]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """One data directory, and so one host, for the whole file; each test has a store of its own."""
+    return DataDirectory(tmp_path_factory.mktemp("d")).prepare()
+
+
+@pytest.fixture(scope="module")
+def host(data, make_host):
+    with make_host(data) as host:
+        yield host
 
 
 @pytest.fixture
-async def thing(host, deployer, write_model):
-    body = """
-def predict(self, what: str = "", x: float = 1.0):
-    if what == "raise": raise ValueError("no such luck")
-    if what == "refuse": return object()
-    if what == "exit": raise SystemExit("bye")
-    if what == "die": os._exit(3)
-    if what == "sleep": time.sleep(x)
-    return {"x": x, "array": np.arange(3, dtype=np.float32), "nan": float("nan"), "pid": os.getpid()}
-"""
-    return await deployer.deploy(write_model("thing", body), tier="shared-host")
+def store(tmp_path):
+    store = Store(f"sqlite:///{tmp_path / 'own.db'}")
+    store.migrate()
+    yield store
+    store.close()
 
 
 async def test_answers_are_those_of_the_model(host, deployer, router, iris_package, iris, logreg):
@@ -51,7 +56,7 @@ async def test_data_keeps_its_types(thing, router, host):
 @pytest.mark.parametrize(
     ("what", "error", "message"),
     [
-        ("raise", ModelFailed, "thing:1.0.0 raised ValueError: no such luck"),
+        ("raise", ModelFailed, r"thing:1\.0\.0 raised ValueError: no such luck"),
         ("exit", ModelFailed, "SystemExit: bye"),
         ("refuse", ModelFailed, "no data"),
         (3, BadInput, "does not fit"),
@@ -65,67 +70,9 @@ async def test_failures_come_through_as_they_are(thing, router, what, error, mes
 
 async def test_too_slow_an_answer(thing, router):
     began = time.perf_counter()
-    with pytest.raises(TookTooLong, match="within 0.2 s"):
+    with pytest.raises(TookTooLong, match=r"within 0\.2 s"):
         await router.predict("thing", {"what": "sleep", "x": 3}, timeout=0.2)
     assert time.perf_counter() - began < 1.5
-
-
-async def test_a_killed_host_is_healed_while_the_request_waits(thing, router, host):
-    before = (await router.predict("thing", {})).outputs["pid"]
-    host.kill()
-    waiting = [asyncio.create_task(router.predict("thing", {"x": n})) for n in range(10)]
-    await asyncio.sleep(0.1)
-    assert not any(task.done() for task in waiting)
-    await asyncio.to_thread(host.start)
-    made = await asyncio.gather(*waiting)
-    assert [one.outputs["x"] for one in made] == list(range(10))
-    assert made[0].outputs["pid"] not in (before, None)
-
-
-async def test_calls_in_flight_when_the_host_is_killed_are_answered(thing, router, host):
-    waiting = [asyncio.create_task(router.predict("thing", {"what": "sleep", "x": 0.3})) for _ in range(2)]
-    await asyncio.sleep(0.1)
-    host.kill()
-    await asyncio.to_thread(host.start)
-    made = await asyncio.gather(*waiting)
-    assert [one.outputs["x"] for one in made] == [0.3, 0.3]
-
-
-async def test_a_restarted_host_gets_its_models_before_anybody_asks(thing, deployer, host):
-    link = HostLink(host.data.socket("host"), KEY)
-    await asyncio.sleep(1.2)  # the watcher has seen the first host
-    host.kill()
-    await asyncio.to_thread(host.start)
-    await asyncio.to_thread(host.wait_ready)
-    for _ in range(100):
-        try:
-            if (await link.health())["models"] == ["thing:1.0.0"]:
-                break
-        except Exception:  # the new host is not up yet
-            pass
-        await asyncio.sleep(0.05)
-    else:
-        raise AssertionError("the model was not loaded again")
-    link.close()
-
-
-async def test_a_model_that_kills_its_host_fails_and_does_not_do_it_for_ever(thing, router, host):
-    starts = 0
-
-    async def keep_alive() -> None:
-        nonlocal starts
-        while True:
-            if host.process.poll() is not None:
-                await asyncio.to_thread(host.start)
-                starts += 1
-            await asyncio.sleep(0.02)
-
-    keeper = asyncio.create_task(keep_alive())
-    with pytest.raises(ModelFailed, match="died twice"):
-        await router.predict("thing", {"what": "die"})
-    assert (await router.predict("thing", {"x": 5})).outputs["x"] == 5
-    keeper.cancel()
-    assert starts == 2
 
 
 async def test_swap_and_rollback_across_tiers(thing, deployer, router, write_model):
@@ -145,9 +92,9 @@ async def test_a_model_that_does_not_load(host, deployer, write_model):
 
 async def test_unloaded_when_deleted(thing, deployer, host):
     link = HostLink(host.data.socket("host"), KEY)
-    assert (await link.health())["models"] == ["thing:1.0.0"]
+    assert "thing:1.0.0" in (await link.health())["models"]
     await deployer.delete("thing")
-    assert (await link.health())["models"] == []
+    assert "thing:1.0.0" not in (await link.health())["models"]
     link.close()
 
 
