@@ -45,6 +45,12 @@ class OpenView:
         self.runtime.start()
         self._building = False
 
+    async def idle(self) -> None:
+        """Wait until nothing that an event began is under way."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.runtime.idle()
+
     async def close(self) -> None:
         """End what is under way."""
         for task in list(self._tasks):

@@ -38,7 +38,7 @@ class Gallery(ViewComponent):
     def read_event(self, event: str, data: Any) -> Any:
         """The item at the number that the browser sent."""
         items = self._plain["items"] or []
-        if not isinstance(data, int) or not 0 <= data < len(items):
+        if type(data) is not int or not 0 <= data < len(items):
             raise LookupError(f"there is no item {data!r}")
         self._outlet.changed(self._declared.id, "selected", items[data])
         return items[data]

@@ -16,12 +16,11 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.panel_views.publishing import publish
-
-from prefect_worklets.demo.pictures import write_pictures
 
 HERE = Path(__file__).parent
 STYLIZE = Path(__file__).parents[2] / "prefect_worklets" / "demo" / "project" / "views" / "stylize.json"
@@ -116,6 +115,13 @@ def small() -> dict[str, Any]:
     }
 
 
+def write_examples(folder: Path) -> None:
+    """Plain pictures under the names that the demo's view offers."""
+    folder.mkdir()
+    for number, name in enumerate(("temple", "flower", "waves", "mosaic", "strokes")):
+        Image.new("RGB", (96, 64), (40 * number, 90, 200 - 40 * number)).save(folder / f"{name}.jpg")
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -160,7 +166,7 @@ def start_views(data: DataDirectory, port: int, views_port: int) -> subprocess.P
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 40) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert process.poll() is None, f"the process behind {url} ended with {process.returncode}"
@@ -189,7 +195,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     store = Store(data.database_url)
     store.migrate()
     publish(store, json.loads(STYLIZE.read_text()))
-    write_pictures(data.root / "demo")
+    write_examples(data.root / "demo")
     port, views_port = free_port(), free_port()
     views = start_views(data, port, views_port)
     command = [sys.executable, str(HERE / "neighbour.py"), str(data.root), str(port), str(views_port)]
