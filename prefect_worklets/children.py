@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import functools
 import os
 import signal
+import socket
 import sys
 import time
 from collections import deque
@@ -37,6 +39,8 @@ class ChildSpec:
         environment: variables beside the supervisor's own.
         probe: answers whether the process does its work by now; None counts it as ready once started.
         stop_seconds: how long it may take to end after SIGTERM before it is killed.
+        listening: a socket that it inherits, under the same number.
+        niceness: how far it stands back behind the others, as of nice(2).
     """
 
     name: str
@@ -44,6 +48,8 @@ class ChildSpec:
     environment: Mapping[str, str] = field(default_factory=dict)
     probe: Probe | None = None
     stop_seconds: float = 10.0
+    listening: socket.socket | None = None
+    niceness: int = 0
 
 
 def backoff(quick_deaths: int) -> float:
@@ -145,7 +151,8 @@ class Child:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_supervisor,
+            preexec_fn=functools.partial(_before_exec, self.spec.niceness),
+            pass_fds=() if self.spec.listening is None else (self.spec.listening.fileno(),),
             limit=_LINE_LIMIT,
         )
         self._process = process
@@ -198,10 +205,12 @@ class Child:
             self.since = time.time()
 
 
-def _die_with_supervisor() -> None:
-    """In the child, before exec: the kernel kills it when the supervisor is gone, however that went."""
+def _before_exec(niceness: int) -> None:
+    """In the child: the kernel shall kill it when the supervisor is gone, however that went."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if niceness:
+        os.nice(niceness)
 
 
 def _how(code: int) -> str:

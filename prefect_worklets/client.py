@@ -197,9 +197,7 @@ class Client:
         return f"<client of {self.url}>"
 
 
-def find_server(
-    url: str | None = None, key: str | None = None, data_dir: str | Path | None = None
-) -> tuple[str, str]:
+def find_server(url: str | None = None, key: str | None = None, data_dir: str | Path | None = None) -> tuple[str, str]:
     """The server's address and a key: what is given, else the environment's, else the profile's. Raises SetupError."""
     if data_dir is not None:
         profile = read_profile(DataDirectory(Path(data_dir).expanduser().resolve()))

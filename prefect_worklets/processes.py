@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import httpx
 
 from .children import ChildSpec, Probe
-from .ports import any_free, next_free
+from .ports import bind_next, port_of
 from .settings import Settings
 
 PREFECT_PORT = 4200
@@ -23,14 +24,17 @@ class Instance:
     Args:
         settings: with the host and port that were settled on.
         internal_key: random for each start.
-        prefect_port: where the embedded Prefect listens; None where `prefect_api` names another server.
+        app_socket: what the app listens on. The supervisor keeps it, so that no other program takes the port, and
+            whoever connects while the app is started again waits instead of being refused.
+        prefect_socket: the same for the embedded Prefect; None where `prefect_api` names another server.
         views_port: where the views listen, on 127.0.0.1.
         prefect_api: the address of Prefect's API.
     """
 
     settings: Settings
     internal_key: str
-    prefect_port: int | None
+    app_socket: socket.socket
+    prefect_socket: socket.socket | None
     views_port: int
     prefect_api: str
     project: Path | None = None
@@ -48,7 +52,7 @@ class Instance:
 
     def specs(self) -> list[ChildSpec]:
         """What to run, in the order in which it starts; it stops in the reverse."""
-        made = [] if self.prefect_port is None else [self._prefect(self.prefect_port)]
+        made = [] if self.prefect_socket is None else [self._prefect(self.prefect_socket)]
         return [*made, self._host(), self._app(), self._views(), self._recorder()]
 
     def _shared(self) -> dict[str, str]:
@@ -66,10 +70,10 @@ class Instance:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def _prefect(self, port: int) -> ChildSpec:
+    def _prefect(self, listening: socket.socket) -> ChildSpec:
         home = self.settings.data.prefect
-        command = _python("uvicorn", "--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1")
-        command += ["--port", str(port), "--log-level", "warning", "--no-access-log", "--timeout-keep-alive", "30"]
+        command = _python("uvicorn", "--factory", "prefect.server.api.server:create_app", "--fd")
+        command += [str(listening.fileno()), "--log-level", "warning", "--no-access-log", "--timeout-keep-alive", "30"]
         return ChildSpec(
             "prefect",
             command,
@@ -83,16 +87,21 @@ class Instance:
                 "PREFECT_LOGGING_LEVEL": "WARNING",
                 "PREFECT_LOGGING_SERVER_LEVEL": "WARNING",
                 "DO_NOT_TRACK": "1",
+                # With Prefect's own small batches it stores fewer node runs than 20 runs a second bring.
+                "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+                "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+                "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "500",
+                "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "2",
             },
             http_probe(f"{self.prefect_api}/health"),
+            listening=listening,
+            niceness=5,  # requests come first
         )
 
     def _host(self) -> ChildSpec:
-        socket = self.settings.data.socket("host")
+        path = self.settings.data.socket("host")
         command = _python("prefect_worklets.bentos.host", "--data", str(self.settings.data.root))
-        return ChildSpec(
-            "host", [*command, "--socket", str(socket)], self._shared(), unix_probe(socket, self.internal_key)
-        )
+        return ChildSpec("host", [*command, "--socket", str(path)], self._shared(), unix_probe(path, self.internal_key))
 
     def _app(self) -> ChildSpec:
         settings = self.settings
@@ -107,10 +116,11 @@ class Instance:
         }
         if self.project is not None:
             environment["WORKLETS_PROJECT"] = str(self.project)
-        command = _python("uvicorn", "--factory", "prefect_worklets.app:create_app", "--host", settings.host)
-        command += ["--port", str(settings.port), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
+        command = _python("uvicorn", "--factory", "prefect_worklets.app:create_app", "--fd")
+        command += [str(self.app_socket.fileno()), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
         command += ["--log-level", "warning", "--timeout-graceful-shutdown", "8", "--no-server-header"]
-        return ChildSpec("app", command, environment, http_probe(f"{self.api_url}/api/ready"), stop_seconds=12.0)
+        probe = http_probe(f"{self.api_url}/api/ready")
+        return ChildSpec("app", command, environment, probe, stop_seconds=12.0, listening=self.app_socket)
 
     def _views(self) -> ChildSpec:
         settings = self.settings
@@ -130,18 +140,12 @@ class Instance:
         return ChildSpec("recorder", command, self._shared())
 
 
-def choose_prefect(settings: Settings) -> tuple[int | None, str]:
-    """The embedded Prefect's port and its API's address; no port where PREFECT_API_URL names a server."""
+def choose_prefect(settings: Settings) -> tuple[socket.socket | None, str]:
+    """The embedded Prefect's socket and its API's address; no socket where PREFECT_API_URL names a server."""
     if settings.prefect_api_url:
         return None, settings.prefect_api_url.rstrip("/")
-    first = PREFECT_PORT if settings.port != PREFECT_PORT else PREFECT_PORT + 1
-    port = next_free("127.0.0.1", first)
-    return port, f"http://127.0.0.1:{port}/api"
-
-
-def choose_views_port() -> int:
-    """A port of 127.0.0.1 for the views."""
-    return any_free()
+    listening = bind_next("127.0.0.1", PREFECT_PORT)
+    return listening, f"http://127.0.0.1:{port_of(listening)}/api"
 
 
 def http_probe(url: str) -> Probe:
@@ -149,14 +153,14 @@ def http_probe(url: str) -> Probe:
     return _probe(None, url)
 
 
-def unix_probe(socket: Path, key: str) -> Probe:
+def unix_probe(path: Path, key: str) -> Probe:
     """Whether a server on the Unix socket answers its health route to who holds the key."""
-    return _probe(socket, "http://host/health", {"authorization": f"Bearer {key}"})
+    return _probe(path, "http://host/health", {"authorization": f"Bearer {key}"})
 
 
-def _probe(socket: Path | None, url: str, headers: dict[str, str] | None = None) -> Probe:
+def _probe(path: Path | None, url: str, headers: dict[str, str] | None = None) -> Probe:
     async def probe() -> bool:
-        transport = httpx.AsyncHTTPTransport(uds=str(socket)) if socket is not None else None
+        transport = httpx.AsyncHTTPTransport(uds=str(path)) if path is not None else None
         try:
             async with httpx.AsyncClient(transport=transport, timeout=_PROBE_SECONDS, trust_env=False) as client:
                 return (await client.get(url, headers=headers)).is_success

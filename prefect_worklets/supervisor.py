@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -21,8 +22,8 @@ from .connectors.errors import SetupError
 from .connectors.layout import DataDirectory
 from .connectors.store import Store
 from .logbook import Logbook
-from .ports import is_free, next_free
-from .processes import Instance, choose_prefect, choose_views_port
+from .ports import any_free, bind, bind_next, next_free, port_of
+from .processes import Instance, choose_prefect
 from .profile import Profile, write_profile
 from .settings import DEFAULT_PORT, Settings
 
@@ -52,20 +53,21 @@ def up(
     """
     data = settings.data.prepare()
     data.socket("supervisor")  # too long a path is said now, not by a process later
-    with _lock(data):
-        settings = _settle_port(settings, explicit_port)
-        return asyncio.run(_run(settings, project, demo, as_json))
+    with _lock(data), _listen(settings, explicit_port) as listening:
+        settings = settings.model_copy(update={"port": port_of(listening)})
+        return asyncio.run(_run(settings, listening, project, demo, as_json))
 
 
-async def _run(settings: Settings, project: Path | None, demo: bool, as_json: bool) -> int:
+async def _run(settings: Settings, listening: socket.socket, project: Path | None, demo: bool, as_json: bool) -> int:
     data = settings.data
     log = Logbook(data.root / "logs")
-    prefect_port, prefect_api = choose_prefect(settings)
+    prefect_socket, prefect_api = choose_prefect(settings)
     instance = Instance(
         settings=settings,
         internal_key=secrets.token_urlsafe(32),
-        prefect_port=prefect_port,
-        views_port=choose_views_port(),
+        app_socket=listening,
+        prefect_socket=prefect_socket,
+        views_port=any_free(),
         prefect_api=prefect_api,
         project=project,
         demo=demo,
@@ -146,15 +148,17 @@ async def _stop_in_order(children: list[Child]) -> None:
         await asyncio.gather(*(child.stop() for child in children if order.get(child.spec.name, 0) == stage))
 
 
-def _settle_port(settings: Settings, explicit: bool) -> Settings:
-    if is_free(settings.host, settings.port):
-        return settings
+def _listen(settings: Settings, explicit: bool) -> socket.socket:
+    """The app's socket. A taken port is said; the next free one takes its place unless it was asked for."""
+    found = bind(settings.host, settings.port)
+    if found is not None:
+        return found
     if explicit or settings.port != DEFAULT_PORT:
         free = next_free(settings.host, settings.port + 1)
         raise SetupError(f"Port {settings.port} is taken by another program; --port {free} is free.")
-    port = next_free(settings.host, settings.port + 1)
-    print(f"Port {settings.port} is taken by another program; using {port}.", file=sys.stderr)
-    return settings.model_copy(update={"port": port})
+    found = bind_next(settings.host, settings.port + 1)
+    print(f"Port {settings.port} is taken by another program; using {port_of(found)}.", file=sys.stderr)
+    return found
 
 
 @contextmanager
