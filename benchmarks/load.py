@@ -20,6 +20,7 @@ import httptools
 import uvloop
 
 GRACE = 10.0  # seconds for the last answers after the time is up
+LEAST = 20  # answers, for which more time is given
 
 
 @dataclass(frozen=True)
@@ -136,14 +137,21 @@ class Load:
         self._measure_from = time.perf_counter_ns()
         self._measuring = True
         await asyncio.sleep(plan.seconds)
+        # On a busy machine too few answers would make quantiles of nothing.
+        while len(self.latencies) < LEAST and not self._all_closed.done() and self._since() < plan.seconds + GRACE:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
         self._measuring, self._stopping = False, True
-        seconds = (time.perf_counter_ns() - self._measure_from) / 1e9
+        seconds = self._since()
         busy = time.process_time() - busy
         try:
             await asyncio.wait_for(self._all_closed, GRACE)
         except TimeoutError:
             self.failures["no answer"] += self._open
         return Outcome(self.sent, len(self.latencies), seconds, busy / seconds, dict(self.failures))
+
+    def _since(self) -> float:
+        """Seconds since the measuring began."""
+        return (time.perf_counter_ns() - self._measure_from) / 1e9
 
     def connected(self) -> None:
         """A connection stands."""

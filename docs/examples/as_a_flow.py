@@ -21,7 +21,7 @@ def words(text: str) -> int:
 # --8<-- [start:flow]
 words("a  worklet is a function")      # here and now, without Prefect
 print(words.flow.name)                 # the same graph as a Prefect flow
-print(sorted(words.flow.parameters.properties or words.flow.parameters))
+print(list(words.flow.parameters.properties))
 # words.flow("a  worklet is a flow")  runs it as a flow, with a task for each node
 # words.flow.serve(name="here")       serves it
 # --8<-- [end:flow]

@@ -3,6 +3,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -91,18 +92,29 @@ async def test_the_warm_up_is_sent_but_not_measured(tmp_path):
 
 async def test_latencies_are_milliseconds(tmp_path):
     async with Answering() as server:
-        loop = asyncio.get_running_loop()
 
         def slow(_number, _body):
-            end = loop.time() + 0.02
-            while loop.time() < end:
-                pass
+            time.sleep(0.02)
             return 200, b"{}"
 
         server._answer = slow
         load = Load(plan(server.port, tmp_path, seconds=0.3))
         await load.run()
     assert 20 <= min(load.latencies) < 40
+
+
+async def test_a_slow_server_gets_more_time_for_a_few_answers(tmp_path):
+    async with Answering() as server:
+        answer = server._answer
+
+        def slow(number, body):
+            time.sleep(0.02)
+            return answer(number, body)
+
+        server._answer = slow
+        outcome = await Load(plan(server.port, tmp_path, seconds=0.05)).run()
+    assert outcome.measured >= 20
+    assert outcome.seconds > 0.3
 
 
 async def test_chunked_answers_are_read(tmp_path):

@@ -1,3 +1,3 @@
 curl --silent --fail-with-body "$WORKLETS_URL/api/models/celsius/predict" \
   --header "Authorization: Bearer $WORKLETS_KEY" \
-  --json '{"inputs": 98.6}'
+  --json '{"inputs": 212}'
