@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from pydantic import JsonValue
 
@@ -88,6 +88,20 @@ class Node(Generic[P, R]):
         return f"<node {self.definition.name!r}>"
 
 
+class NodeDecorator(Protocol):
+    """What `node(...)` with options gives."""
+
+    @overload
+    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> Node[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Node[P, R]: ...
+
+
+# An async function's node stands for what it returns: a worklet passes values on, it awaits nothing.
+@overload
+def node(function: Callable[P, Coroutine[Any, Any, R]], /) -> Node[P, R]: ...
+
+
 @overload
 def node(function: Callable[P, R], /) -> Node[P, R]: ...
 
@@ -100,7 +114,7 @@ def node(
     timeout: float | None = None,
     quick: bool | None = None,
     name: str | None = None,
-) -> Callable[[Callable[P, R]], Node[P, R]]: ...
+) -> NodeDecorator: ...
 
 
 def node(
