@@ -126,7 +126,7 @@ class ModelRoutes:
             )
         inputs = body["inputs"]
         quick = self._router.quick(name, version or None)
-        if quick is None or len(body) > 1 or _long(inputs):
+        if quick is None or _long(inputs):
             inputs = await self._with_images(name, version or None, inputs)
             made = await self._router.predict(name, inputs, version or None, timeout=_timeout(request))
         else:
@@ -144,7 +144,8 @@ class ModelRoutes:
         """The inputs, pictures that are given by URL or file fetched."""
         if self._images is None:
             return inputs
-        await self._deployer.ensure(name, version) if not self._loaded(name, version) else None
+        if not self._loaded(name, version):
+            await self._deployer.ensure(name, version)
         pictures = [field.name for field in self._router.signature(name, version).inputs if field.kind == "image"]
         if not pictures:
             return inputs

@@ -95,7 +95,6 @@ class Deployer:
             await self.ensure(row.model_name, None)
         except WorkletsError as error:
             logger.error("%s %s did not come up: %s", row.model_name, row.version, error)
-            await self._update(row, error=str(error))
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run something until it ends or the deployer stops."""
@@ -299,7 +298,12 @@ class Deployer:
             if version is not None and row.status in ("failed", "packaged", "starting"):
                 raise Conflict(f"{name} {version} is {row.status}" + (f": {row.error}" if row.error else "") + ".")
             is_live = row.status == "live" or version is None
-            slot = await self._started(row)
+            try:
+                slot = await self._started(row)
+            except WorkletsError as error:
+                # A live version is tried again whenever it is asked for.
+                await self._update(row, status="failed" if is_live else "stopped", error=str(error))
+                raise
             if is_live:
                 self.router.swap(name, slot)
                 await self._update(row, status="live", error=None)

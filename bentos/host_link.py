@@ -21,7 +21,7 @@ from .wire import MEDIA_TYPE, WireError, decode, encode
 logger = logging.getLogger(__name__)
 
 # How long a call waits for a host that is starting again.
-HEAL_SECONDS = 20.0
+HEAL_SECONDS = 60.0
 # What a call over the socket may take beyond the model's own limit.
 GRACE_SECONDS = 2.0
 _PAUSE_SECONDS = 0.05
@@ -56,7 +56,7 @@ class HostLink:
         task = self._loads.get(tag)
         if task is None:
             task = self._loads[tag] = asyncio.create_task(self._load(tag), name=f"load {tag}")
-            task.add_done_callback(lambda _: self._loads.pop(tag, None))
+            task.add_done_callback(lambda done: self._loaded(tag, done))
         await asyncio.shield(task)
 
     async def unload(self, tag: str) -> None:
@@ -80,6 +80,11 @@ class HostLink:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+    def _loaded(self, tag: str, task: asyncio.Task[None]) -> None:
+        self._loads.pop(tag, None)
+        if not task.cancelled():
+            task.exception()  # seen, even if whoever asked has given up
 
     async def _load(self, tag: str) -> None:
         deadline = time.monotonic() + self._heal_seconds

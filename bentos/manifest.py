@@ -62,7 +62,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         return Manifest.model_validate_json((folder / MANIFEST_FILE).read_bytes())
     except FileNotFoundError:
-        raise BadInput("This is no model package: it has no manifest.json; make one with `pw.pack`.") from None
+        raise BadInput("This is no model package: it has no manifest.json; `pw.deploy` makes and sends one.") from None
     except ValidationError as error:
         faults = [Fault(tuple(entry["loc"]), entry["msg"], entry["type"]) for entry in error.errors()]
         raise BadInput("The package's manifest.json is broken.", faults=faults) from None

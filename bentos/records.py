@@ -175,8 +175,9 @@ class ModelRecords:
         """Say of versions that a stopped process left on their way what became of them."""
         with self._store.session() as session:
             unfinished = select(ModelVersion).where(col(ModelVersion.status).in_((*_UNFINISHED, *_LOADED)))
+            live = {model.name: model.live_version for model in session.exec(select(Model))}
             for row in session.exec(unfinished).all():
-                if row.status in _LOADED:
+                if row.status in _LOADED or live.get(row.model_name) == row.version:
                     row.status = "stopped"
                 else:
                     row.status, row.error = (

@@ -379,3 +379,39 @@ async def test_models_of_several_kinds_side_by_side(deployer, router, iris, tmp_
         await deployer.deploy(pack(model, f"m{number}", folder=tmp_path / str(number)))
     made = await asyncio.gather(*(router.predict(f"m{n % 3}", ROW) for n in range(30)))
     assert [one.model for one in made] == [f"m{n % 3}" for n in range(30)]
+
+
+class TestRestarts:
+    async def test_a_live_version_that_does_not_come_up_is_tried_again(self, store, data, write_model, tmp_path):
+        flag = tmp_path / "down"
+        body = f"def load(self):\n    if os.path.exists({str(flag)!r}): raise OSError('disk away')\n"
+        first = Deployer(store, data, Router())
+        await first.start()
+        await first.deploy(write_model("thing", body + "def predict(self, x: float = 1.0): return x"))
+        await first.stop()
+        flag.touch()
+        router = Router()
+        again = Deployer(store, data, router)
+        await again.start()
+        await again.load_all()
+        row = await asyncio.to_thread(again.records.version, "thing", "1.0.0")
+        assert (row.status, "disk away" in row.error) == ("failed", True)
+        with pytest.raises(ModelFailed, match="disk away"):
+            await router.predict("thing", 1.0)
+        flag.unlink()
+        assert (await router.predict("thing", 2.0)).outputs == 2.0
+        assert (await asyncio.to_thread(again.records.version, "thing", "1.0.0")).status == "live"
+        await again.stop()
+
+    async def test_a_pinned_version_that_does_not_come_up_is_tried_again(self, deployer, router, write_model, tmp_path):
+        flag = tmp_path / "down"
+        body = f"def load(self):\n    if os.path.exists({str(flag)!r}): raise OSError('disk away')\n"
+        for number in range(3):
+            await deployer.deploy(write_model("thing", body + f"def predict(self, x: float = 1.0): return {number}"))
+        await settled(deployer, "thing", "1.0.0", "stopped")
+        flag.touch()
+        for _ in range(2):
+            with pytest.raises(ModelFailed, match="disk away"):
+                await router.predict("thing", 1.0, version="1.0.0")
+        flag.unlink()
+        assert (await router.predict("thing", 1.0, version="1.0.0")).outputs == 0
