@@ -57,6 +57,9 @@ class Records:
         return self.appended[-1]
 
 
+INTERNAL_KEY = "the-instances-own"
+
+
 @dataclass
 class Server:
     """The room's HTTP app in this process."""
@@ -134,7 +137,7 @@ def store(tmp_path: Path, migrated: Path) -> Iterator[Store]:
 
 @pytest.fixture
 async def server(store: Store, tmp_path: Path) -> AsyncIterator[Server]:
-    access = Access(store)
+    access = Access(store, INTERNAL_KEY)
     keys = {role: access.create_key(role, role) for role in ("viewer", "operator", "builder", "admin")}
     guard = Guard(access)
     files = FileStore(store, tmp_path / "files")

@@ -173,6 +173,13 @@ async def test_plain_parameters_are_checked_too(pushed: Server, body: Any, place
 
 async def test_who_may_invoke(pushed: Server) -> None:
     assert (await pushed.invoke("repeat", {"name": "a"}, "viewer")).status_code == 403
+
+
+async def test_a_viewer_may_through_the_views_process(pushed: Server) -> None:
+    viewer = pushed.access.ensure_user("vera", "viewer")
+    headers = {"authorization": "Bearer the-instances-own", "x-worklets-user": viewer.id}
+    assert (await pushed.invoke("repeat", {"name": "a"}, headers=headers)).status_code == 200
+    assert pushed.journal.last.principal == viewer.id
     for header in ("", "Bearer wrong", "Basic abc", "bearer"):
         refused = await pushed.client.post("/api/worklets/repeat/invoke", headers={"authorization": header}, json={})
         assert refused.status_code == 401
@@ -271,7 +278,9 @@ class TestImages:
         answer = await pushed.invoke("flipped", files={"picture": ("a.png", png(), "image/png")}, data={"times": "2"})
         assert answer.status_code == 200
         assert answer.json().startswith("data:image/png;base64,")
-        assert b'"$truncated"' in (pushed.journal.last.input or b"")
+        recorded = orjson.loads(pushed.journal.last.input or b"")
+        assert recorded["times"] == 2
+        assert set(recorded["picture"]) == {"$truncated", "media_type"}
 
     async def test_a_png_is_answered_where_only_that_is_wanted(self, pushed: Server) -> None:
         files = {"picture": png()}
