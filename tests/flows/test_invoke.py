@@ -5,6 +5,7 @@ import io
 import logging
 from typing import Any
 
+import orjson
 import pytest
 from PIL import Image as Pillow
 from prefect_worklets.flows.invoke import BODY_LIMIT
