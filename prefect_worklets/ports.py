@@ -15,7 +15,7 @@ def bind(host: str, port: int) -> socket.socket | None:
     """A socket that listens there; None if another program does. Raises SetupError if nobody could."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        bound = socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except PermissionError:
         raise SetupError(f"Port {port} needs more rights than you have; choose one above 1023.") from None
     except OSError as error:
@@ -24,6 +24,10 @@ def bind(host: str, port: int) -> socket.socket | None:
         raise SetupError(
             f"The host {host!r} can't be listened on ({error.strerror or error}); choose another with --host."
         ) from None
+    # A process that inherits it (uvicorn --fd) takes it for a Unix socket and leaves Nagle's algorithm on: every
+    # answer's body then waits 40 ms for the client's acknowledgement of its head. Connections inherit this.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound
 
 
 def bind_next(host: str, port: int) -> socket.socket:
