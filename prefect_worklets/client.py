@@ -16,7 +16,6 @@ from .client_handles import (
     RemoteZoo,
 )
 from .client_http import Connection, read_json, segment
-from .client_models import ClientModels
 from .connectors.errors import SetupError
 from .connectors.layout import DataDirectory
 from .profile import read_profile
@@ -26,7 +25,7 @@ from .settings import Settings
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["Client", "ClientModels", "Model", "RemoteWorklet", "Zoo", "deploy", "zoo"]
+__all__ = ["Client", "Model", "RemoteWorklet", "Zoo", "deploy", "zoo"]
 
 _PART = 1 << 20
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .client_http import Connection, read_json, segment
 from .client_values import one_input
 from .connectors.errors import BadInput
-from .connectors.images import Image
 from .progress import working
+
+if TYPE_CHECKING:
+    from .connectors.images import Image
 
 # A model may take long to load: a large one reads its weights, compiles, and is tried with its sample.
 DEPLOY_SECONDS = 900.0
@@ -43,6 +45,8 @@ class RemoteWorklet:
 
     def picture(self, *input: Any, timeout: float | None = None, **fields: Any) -> Image:
         """Run it and return the one picture of its output. Raises what `invoke` raises; BadInput if it has not one."""
+        from .connectors.images import Image
+
         body = one_input(input, fields)
         asked = {"accept": "image/png"}
         answer = self._connection.send("POST", self._path("/invoke"), body=body, headers=asked, timeout=timeout)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.store import Store
 
+from prefect_worklets.cli import main
 from prefect_worklets.client import Client
 from prefect_worklets.profile import Profile, write_profile
 
@@ -41,7 +44,7 @@ class Instance:
 
     def run(self, *arguments: str, input: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """The `worklets` command against this instance."""
-        return run_worklets(*arguments, environment=self.environment, input=input, cwd=cwd)
+        return call_worklets(*arguments, environment=self.environment, input=input, cwd=cwd)
 
 
 def clean_environment() -> dict[str, str]:
@@ -55,6 +58,30 @@ def run_worklets(
     """Run the command as a user does."""
     command = [str(Path(sys.executable).with_name("worklets")), *arguments]
     return subprocess.run(command, env=environment, input=input, cwd=cwd, capture_output=True, text=True, timeout=100)
+
+
+def call_worklets(
+    *arguments: str, environment: dict[str, str], input: str = "", cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The command's own `main` in this process: the same without the start of an interpreter."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setattr(os, "environ", os.environ.copy())
+        for name in set(os.environ) - set(environment):
+            patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "argv", ["worklets", *arguments])
+        patch.setattr(sys, "path", sys.path.copy())
+        patch.setattr(sys, "stdin", io.StringIO(input))
+        if cwd is not None:
+            patch.chdir(cwd)
+        try:
+            main()
+            code: object = 0
+        except SystemExit as end:
+            code = end.code
+    return subprocess.CompletedProcess(arguments, int(str(code or 0)), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 import prefect_worklets as pw
-from prefect_worklets.client import ClientModels
+from prefect_worklets.client_models import ClientModels
 
 from .conftest import Instance
 
