@@ -160,7 +160,7 @@ class TestPrefect:
         prefect = prefect_api(server)
         flow_run = wait_for_flow_run(prefect, run)
         assert flow_run["state_type"] == "COMPLETED"
-        assert flow_run["parameters"]["size"] == 128
+        assert flow_run["parameters"]["request"]["size"] == 128
         deployment = httpx.get(f"{prefect}/deployments/name/stylize/worklets").json()
         assert flow_run["deployment_id"] == deployment["id"]
         graph = wait_for_graph(prefect, flow_run["id"], 4)
