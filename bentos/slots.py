@@ -18,8 +18,10 @@ QUICK_NS = 300_000
 SLOW_NS = 500_000
 # One call counts for at most this much, so that a single pause (garbage collection) moves nothing.
 _CAP_NS = 2_000_000
-# A call that computes little and takes longer than this waits for something; shorter, a busy machine is to blame.
+# A call that takes longer than this without computing waits for something, or for its turn on a busy machine.
+# The one does it nearly every time, the other now and then: more than this share of the calls is the one.
 _WAITS_NS = 20_000_000
+_WAITS_SHARE = 0.3
 _WEIGHT = 0.1
 
 
@@ -80,6 +82,7 @@ class InProcessSlot:
         self.in_flight = 0
         self.quick: Callable[[Any], Prediction] | None = None
         self._average_ns = float(_CAP_NS)
+        self._waits = 0.0
 
     async def start(self) -> None:
         """Load the model in one of its threads."""
@@ -127,8 +130,9 @@ class InProcessSlot:
         except (Exception, SystemExit) as error:
             raise model_failed(self.model.tag, error) from error
         computed, took = time.thread_time_ns() - began_computing, time.perf_counter_ns() - began
-        # On a busy machine the time that passes tells of other processes; on the loop it is computing that counts.
-        self._note(took if took > _WAITS_NS else computed)
+        # On a busy machine the time that passes tells of other processes; so it is computing that counts.
+        self._waits += _WEIGHT * ((took > _WAITS_NS) - self._waits)
+        self._note(computed if self._waits < _WAITS_SHARE else took)
         return Prediction(outputs, self.name, self.version)
 
     def _note(self, took_ns: int) -> None:

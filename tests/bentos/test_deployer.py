@@ -298,6 +298,18 @@ class TestQuickness:
         assert slot.quick is not None
         await slot.close()
 
+    async def test_a_model_that_begins_to_wait_moves_off(self, write_model):
+        body = "def predict(self, x: float = 0.0):\n    if x: time.sleep(x)\n    return x"
+        slot = InProcessSlot(HostedModel("thing:1", write_model("thing", body), limit=1))
+        await slot.start()
+        await slot.probe(10)
+        for _ in range(30):
+            if slot.quick is None:
+                break
+            slot.quick(0.03)
+        assert slot.quick is None
+        await slot.close()
+
     async def test_bad_input_to_a_quick_model(self, deployer, router, iris_package):
         await deployer.deploy(iris_package)
         with pytest.raises(BadInput):
