@@ -39,7 +39,7 @@ class ChildSpec:
         environment: variables beside the supervisor's own.
         probe: answers whether the process does its work by now; None counts it as ready once started.
         stop_seconds: how long it may take to end after SIGTERM before it is killed.
-        listening: a socket that it inherits, under the same number.
+        listening: a socket that it inherits, under the same number. Stopping the process closes it.
         niceness: how far it stands back behind the others, as of nice(2).
     """
 
@@ -91,6 +91,9 @@ class Child:
     async def stop(self) -> None:
         """End it: SIGTERM to it and all that it started, SIGKILL when its time is over."""
         self._stopping = True
+        if self.spec.listening is not None:
+            # Nothing starts it again: who connects from now on is refused, and not kept waiting.
+            self.spec.listening.close()
         process = self._process
         if process is not None and process.returncode is None:
             self._signal(signal.SIGTERM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import sys
@@ -16,7 +17,7 @@ _SECRETS = re.compile(r"(wk_|/login/|[Bb]earer )[A-Za-z0-9_\-]{16,}")
 
 
 class Logbook:
-    """Writes prefixed lines.
+    """Writes prefixed lines. One that can't be written is passed over: a closed terminal or a full disk stops nobody.
 
     Args:
         folder: where the files lie; rotated at 5 MB, one old one kept.
@@ -38,8 +39,15 @@ class Logbook:
             if self._colour:
                 colour = _COLOURS[sum(name.encode()) % len(_COLOURS)]
                 prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
-            print(prefix, line, file=sys.stderr, flush=True)
-        self._file(name).emit(logging.LogRecord(name, logging.INFO, "", 0, line, None, None))
+            self._show(f"{prefix} {line}")
+        with contextlib.suppress(OSError):
+            self._file(name).emit(logging.LogRecord(name, logging.INFO, "", 0, line, None, None))
+
+    def _show(self, text: str) -> None:
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except OSError:  # the terminal was closed, or whoever read it has ended
+            self._echo = False
 
     def close(self) -> None:
         """Close the files."""

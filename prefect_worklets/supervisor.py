@@ -39,7 +39,7 @@ def up(
     explicit_port: bool = False,
     as_json: bool = False,
 ) -> int:
-    """Run an instance until SIGINT or SIGTERM; the exit status.
+    """Run an instance until SIGINT, SIGTERM or the end of its terminal; the exit status.
 
     Args:
         settings: host, port, data directory and the rest.
@@ -83,7 +83,10 @@ async def _run(settings: Settings, listening: socket.socket, project: Path | Non
             child.start()
         try:
             if await _wait_ready(children, stop, log):
-                await announce(instance, access, as_json=as_json)
+                try:
+                    await announce(instance, access, as_json=as_json)
+                except OSError as error:  # whoever read our output has ended; the instance goes on
+                    log(OWN_NAME, f"the addresses can't be printed ({error.strerror}); `worklets login` prints a link")
                 await stop.wait()
         finally:
             log(OWN_NAME, "stopping; Ctrl-C again ends it at once")
@@ -123,7 +126,7 @@ async def _wait_ready(children: list[Child], stop: asyncio.Event, log: Logbook) 
 
 
 def _stop_on_signals(children: list[Child], log: Logbook) -> asyncio.Event:
-    """An event that the first SIGINT or SIGTERM sets; the second one kills everything."""
+    """An event that the first SIGINT, SIGTERM or SIGHUP sets; another SIGINT or SIGTERM kills everything."""
     stop = asyncio.Event()
 
     def asked() -> None:
@@ -137,6 +140,8 @@ def _stop_on_signals(children: list[Child], log: Logbook) -> asyncio.Event:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # `nohup` asks to outlive the terminal
+        loop.add_signal_handler(signal.SIGHUP, stop.set)
     return stop
 
 
