@@ -25,7 +25,7 @@ from ..connectors.access import Principal
 from ..connectors.errors import WorkletsError
 from ..connectors.store import Store
 from .auth import Doorkeeper, Visit, login_address
-from .components.base import FOLDER, SCRIPTS_VERSION
+from .components.base import FOLDER, SCRIPTS_VERSION, UI_PATH
 from .publishing import views_for
 
 HERE = Path(__file__).parent
@@ -44,6 +44,7 @@ SECURITY_HEADERS = {
 }
 _COMPONENT = re.compile(r"panel(\.[a-z_0-9]+)+")
 templates = Environment(loader=FileSystemLoader(HERE), autoescape=select_autoescape(["html"]), trim_blocks=True)
+templates.globals.update(css=CSS, ui=UI_PATH)
 
 
 def user_name(principal: Principal | None) -> str:
@@ -55,7 +56,7 @@ def _say(handler: RequestHandler, error: WorkletsError) -> None:
     handler.set_status(error.status)
     user = user_name(getattr(handler.request, "worklets_principal", None))
     page = templates.get_template("message.html")
-    handler.finish(page.render(title=error.title, detail=error.detail, css=CSS, user=user))
+    handler.finish(page.render(title=error.title, detail=error.detail, user=user))
 
 
 def _set_headers(handler: RequestHandler) -> None:
@@ -191,7 +192,7 @@ class ViewList(RequestHandler):  # type: ignore[misc]
         _set_headers(self)
         principal = self.request.worklets_principal
         found = await asyncio.to_thread(views_for, self._store, principal)
-        self.finish(templates.get_template("list.html").render(views=found, css=CSS, user=user_name(principal)))
+        self.finish(templates.get_template("list.html").render(views=found, user=user_name(principal)))
 
 
 def use_own_handlers() -> None:

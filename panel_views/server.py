@@ -32,10 +32,10 @@ from ..connectors.errors import SetupError, WorkletsError
 from ..connectors.layout import DataDirectory
 from ..connectors.store import Store
 from .auth import Doorkeeper, Visit, signing_key
-from .components.base import SCRIPTS, UI_PATH
+from .components.base import SCRIPTS
 from .components.grid import cell_of
 from .gateway import HttpGateway
-from .handlers import CSS, extra_patterns, templates, use_own_handlers, user_name, visitor
+from .handlers import extra_patterns, templates, use_own_handlers, user_name, visitor
 from .open_view import OpenView, in_order
 from .state import PersistentState
 
@@ -178,9 +178,7 @@ def page_variables(visit: Visit) -> dict[str, Any]:
         "mode": document.theme.mode,
         "user": user_name(visit.principal),
         "cells": [cell_of(part) for part in in_order(document.pages[0], None) if part.type != "alert"],
-        "ui": UI_PATH,
         "scripts": needed_scripts(visit),
-        "css": CSS,
     }
 
 

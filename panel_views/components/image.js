@@ -26,7 +26,7 @@ export default component(`
   const words = h("span")
   const note = h("div", { class: "note" }, icon("image"), words)
   const caption = h("div", { class: "caption" })
-  const link = h("a", { hidden: true }, icon("download"), "Download")
+  const link = h("a", {}, icon("download"), "Download")
   const foot = h("div", { class: "foot" }, caption, link)
   const box = h("div", { class: "column" }, h("div", { class: "frame" }, picture, note), foot)
   root.append(box)
@@ -52,9 +52,10 @@ export default component(`
       box.classList.toggle("shown", !picture.hidden && picture.complete && picture.naturalWidth > 0)
       note.hidden = !busy && !picture.hidden
       const done = source && !failed && !busy
-      caption.textContent = done ? props.caption ?? "" : ""
-      link.hidden = !done
-      foot.hidden = !done
+      caption.textContent = props.caption ?? ""
+      // Its room stays while the next picture is made, so that nothing jumps.
+      foot.hidden = !source || failed
+      foot.style.visibility = done ? "" : "hidden"
       if (done) { link.href = source; link.download = props.download_name }
     }
     paint()
