@@ -210,24 +210,32 @@ def _schema(store: Any, shown: str) -> Finding:
 
 def _port(settings: Settings) -> Iterator[Finding]:
     from .ports import is_free
+    from .profile import read_profile
 
+    try:
+        yield _api(read_profile(settings.data).url)
+        return
+    except SetupError:  # no server runs here
+        pass
     name = f"port {settings.port}"
     if is_free(settings.host, settings.port):
         yield Finding(name, True, f"free on {settings.host}")
-    elif _is_ours(settings):
-        yield Finding(name, True, "the running server of this data directory has it")
     else:
         fix = "`worklets up` takes the next free one; --port chooses another"
         yield Finding(name, False, f"another program has it on {settings.host}", fix, needed=False)
 
 
-def _is_ours(settings: Settings) -> bool:
-    from .profile import read_profile
+def _api(url: str) -> Finding:
+    import httpx
 
+    fix = "see the processes below; if none runs, start it again: `worklets up`"
     try:
-        return read_profile(settings.data).url.endswith(f":{settings.port}")
-    except SetupError:
-        return False
+        answer = httpx.get(f"{url}/api/ready", timeout=_ANSWER_SECONDS, trust_env=False)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Finding("API", False, f"{url} can't be reached: {error}", fix)
+    return Finding(
+        "API", answer.is_success, f"{url} answers {'ready' if answer.is_success else answer.text[:200]}", fix
+    )
 
 
 def _processes(settings: Settings) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from prefect_worklets.doctor import Finding, examine, read_status
 from prefect_worklets.profile import Profile, write_profile
 from prefect_worklets.settings import Settings
 
-from .conftest import call_worklets, clean_environment, run_worklets
+from .conftest import Instance, call_worklets, clean_environment, run_worklets
 
 
 @pytest.fixture
@@ -85,15 +85,24 @@ def test_a_store_that_does_not_answer(settings: Settings) -> None:
     assert "secret" not in wrong.found
 
 
-def test_a_taken_port_is_ours_or_anothers(settings: Settings) -> None:
+def test_a_port_that_another_program_has(settings: Settings) -> None:
     name = f"port {settings.port}"
     assert "free" in found(settings)[name].found
     with socket.socket() as taker:
         taker.bind(("127.0.0.1", settings.port))
         taker.listen()
         assert "another program" in found(settings)[name].found
-        write_profile(settings.data.prepare(), Profile(url=f"http://127.0.0.1:{settings.port}", key="k"))
-        assert found(settings)[name].ok
+
+
+def test_a_server_that_does_not_answer(settings: Settings) -> None:
+    write_profile(settings.data.prepare(), Profile(url=f"http://127.0.0.1:{settings.port}", key="k"))
+    wrong = found(settings)["API"]
+    assert not wrong.ok
+    assert "worklets up" in wrong.fix
+
+
+def test_a_server_that_answers(instance: Instance) -> None:
+    assert found(Settings(data_dir=instance.data.root))["API"].ok
 
 
 def test_prefect_that_does_not_answer(
