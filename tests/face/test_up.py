@@ -18,7 +18,7 @@ from fixtures_server import Server, free_port, start_server
 
 pytestmark = pytest.mark.integration
 
-HEAL_SECONDS = 30
+HEAL_SECONDS = 90  # Prefect alone needs ten seconds of a processor to start
 
 
 def wait_until(happens: Callable[[], Any], seconds: float, what: str) -> Any:
