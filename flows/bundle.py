@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -128,3 +129,9 @@ def _check_members(members: list[tarfile.TarInfo]) -> None:
             faults.add((member.name,), "it is there twice.")
         seen.add(str(PurePosixPath(member.name)))
     faults.raise_if_any("The bundle can't be unpacked.")
+
+
+def project_name(folder: Path) -> str:
+    """The name of a project directory: its own, as far as a name may hold it."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()).strip("-._")
+    return name[:63] or "project"

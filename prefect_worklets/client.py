@@ -145,7 +145,7 @@ class Client:
             DefinitionError: with every fault of every file.
         """
         from .flows import bundle
-        from .projects import project_name
+        from .flows.bundle import project_name
 
         folder = Path(path).expanduser()
         with working(f"Pushing {folder}"):

@@ -15,6 +15,8 @@ from .settings import Settings
 
 PREFECT_PORT = 4200
 _PROBE_SECONDS = 2.0
+# A page's websocket message, which uvicorn would otherwise refuse over 16 MB before the proxy sees it.
+_LARGEST_MESSAGE = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,7 @@ class Instance:
         command = _python("uvicorn", "--factory", "prefect_worklets.app:create_app", "--fd")
         command += [str(self.app_socket.fileno()), "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
         command += ["--log-level", "warning", "--timeout-graceful-shutdown", "8", "--no-server-header"]
+        command += ["--ws-max-size", str(_LARGEST_MESSAGE)]
         probe = http_probe(f"{self.api_url}/api/ready")
         return ChildSpec("app", command, environment, probe, stop_seconds=12.0, listening=self.app_socket)
 

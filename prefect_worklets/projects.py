@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,12 +26,6 @@ DEMO_MODEL = "style-transfer"
 _OWNER = "server"
 
 
-def project_name(folder: Path) -> str:
-    """The name of a project directory: its own, as far as a name may hold it."""
-    name = re.sub(r"[^a-z0-9._-]+", "-", folder.resolve().name.lower()).strip("-._")
-    return name[:63] or "project"
-
-
 async def keep_pushed(parts: Parts, folder: Path) -> None:
     """Push a directory now and after every change in it, until cancelled. A faulty state is logged and passed over."""
     await push_once(parts, folder)
@@ -45,7 +38,7 @@ async def push_once(parts: Parts, folder: Path, name: str | None = None) -> None
     """Push a directory as the project `name`; what is wrong with it goes to the log."""
 
     def push() -> None:
-        pushed = parts.registry.push(bundle.pack(folder), name or project_name(folder), _OWNER)
+        pushed = parts.registry.push(bundle.pack(folder), name or bundle.project_name(folder), _OWNER)
         for each in pushed:
             if each.created:
                 logger.info("pushed %s version %d from %s", each.worklet, each.version, folder)

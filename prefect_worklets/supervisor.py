@@ -20,8 +20,8 @@ from .children import Child
 from .connectors.access import Access
 from .connectors.errors import SetupError
 from .connectors.layout import DataDirectory
-from .connectors.store import Store
 from .logbook import Logbook
+from .opening import open_store, prepare_data
 from .ports import any_free, bind, bind_next, next_free, port_of
 from .processes import Instance, choose_prefect
 from .profile import Profile, write_profile
@@ -49,9 +49,9 @@ def up(
         as_json: print the addresses as one JSON object.
 
     Raises:
-        SetupError: the data directory or the port can't be had.
+        SetupError: the data directory, the port or the store can't be had.
     """
-    data = settings.data.prepare()
+    data = prepare_data(settings)
     data.socket("supervisor")  # too long a path is said now, not by a process later
     with _lock(data), _listen(settings, explicit_port) as listening:
         settings = settings.model_copy(update={"port": port_of(listening)})
@@ -72,7 +72,7 @@ async def _run(settings: Settings, listening: socket.socket, project: Path | Non
         project=project,
         demo=demo,
     )
-    access = await asyncio.to_thread(_open_store, settings)
+    access = Access(await asyncio.to_thread(open_store, settings))
     children = [Child(spec, log) for spec in instance.specs()]
     stop = _stop_on_signals(children, log)
     log(OWN_NAME, f"data directory {data.root}; log files in {data.root / 'logs'}")
@@ -96,12 +96,6 @@ async def _run(settings: Settings, listening: socket.socket, project: Path | Non
     log(OWN_NAME, "stopped")
     log.close()
     return 0
-
-
-def _open_store(settings: Settings) -> Access:
-    store = Store(settings.store_url)
-    store.migrate()
-    return Access(store)
 
 
 async def _wait_ready(children: list[Child], stop: asyncio.Event, log: Logbook) -> bool:

@@ -56,25 +56,16 @@ def client_of(data: Path | None) -> Iterator[Client]:
 @contextmanager
 def access_of(data: Path | None) -> Iterator[Access]:
     """Users and keys, straight in the store; the server need not run. Raises SetupError."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     from ..connectors.access import Access
-    from ..connectors.store import Store
+    from ..opening import open_store, prepare_data
 
     settings = settings_of(data)
+    prepare_data(settings)
+    store = open_store(settings)
     try:
-        settings.data.prepare()
-        store = Store(settings.store_url)
-        try:
-            store.migrate()
-            yield Access(store)
-        finally:
-            store.close()
-    except SQLAlchemyError as error:
-        said = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        raise SetupError(f"The store can't be used: {said}. `worklets doctor` may say why.") from None
-    except OSError as error:
-        raise SetupError(f"The data directory {settings.data.root} can't be used: {error.strerror}.") from None
+        yield Access(store)
+    finally:
+        store.close()
 
 
 def json_argument(text: str, option: str) -> Any:
