@@ -34,6 +34,7 @@ class OpenView:
         self._building = True
         self._pending: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._cards: dict[str, Grid] = {}
         self._page = visit.document.pages[0]
         events = Events(self._changed, self._fired, self._asked)
         drawn = [part for part in self._page.components if part.type in DRAWN]
@@ -72,12 +73,14 @@ class OpenView:
         if component.type != "card":
             return self._components[component.id]
         inside = in_order(self._page, component.id)
-        return Grid(
+        card = Grid(
             objects=[self._drawn(part) for part in inside],
             cells=[cell_of(part) for part in inside],
-            props={"kind": "card", "title": "", "description": "", **component.properties},
+            props={"kind": "card", **component.properties},
             styles={"width": "100%", "height": "100%"},
         )
+        self._cards[component.id] = card
+        return card
 
     # --- from the runtime -----------------------------------------------------------------------------------
 
@@ -85,6 +88,9 @@ class OpenView:
         shown = self._components.get(component)
         if shown is not None:
             self._do(lambda: shown.show_cell(name, cell))
+        card = self._cards.get(component)
+        if card is not None:
+            self._do(lambda: card.param.update(props={**card.props, name: cell.value}))
 
     def _on_fault(self, component: str, message: str | None) -> None:
         shown = self._components.get(component)

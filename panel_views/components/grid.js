@@ -6,6 +6,7 @@ own.replaceSync(`
   :host { display: block; box-sizing: border-box; width: 100%; height: 100%; min-width: 0; color: var(--ink);
     font: 400 15px/1.5 var(--font); container-type: inline-size; }
   *, *::before, *::after { box-sizing: border-box; }
+  [hidden] { display: none; }
   :host > div { height: 100%; }
   .surface.card { height: 100%; display: flex; flex-direction: column; padding: 24px 24px calc(24px - var(--gap)); background: var(--surface);
     border: 1px solid var(--line); border-radius: var(--radius); box-shadow: var(--shadow); }
@@ -38,7 +39,6 @@ export default {
   render({ model, el }) {
     const shadow = el.getRootNode()
     shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, own]
-    const { kind, title, description } = model.props
     const grid = h("div", { class: "tracks" })
     const children = model.get_child("objects")
     model.cells.forEach((cell, index) => {
@@ -47,9 +47,19 @@ export default {
       for (const side of ["x", "y", "w", "h"]) box.style.setProperty(`--${side}`, cell[side])
       grid.append(box)
     })
-    const head = title || description
-      ? h("header", {}, title ? h("h2", { text: title }) : null, description ? h("p", { text: description }) : null)
-      : null
-    return h(kind === "card" ? "section" : "div", { class: `surface ${kind}` }, ...[head, grid].filter(Boolean))
+    const heading = h("h2")
+    const words = h("p")
+    const head = h("header", {}, heading, words)
+    const name = () => {
+      const { title, description } = model.props
+      heading.textContent = title ?? ""
+      words.textContent = description ?? ""
+      heading.hidden = !title
+      words.hidden = !description
+      head.hidden = !title && !description
+    }
+    model.on("props", name)
+    name()
+    return h(model.props.kind === "card" ? "section" : "div", { class: `surface ${model.props.kind}` }, head, grid)
   },
 }

@@ -187,6 +187,15 @@ class TestOpenView:
             waiting.clear()
         await view.close()
 
+    async def test_a_card_s_title_may_be_bound(self, small: dict[str, Any]) -> None:
+        small["pages"][0]["components"].append(
+            {"id": "card", "type": "card", "at": {"y": 20}, "bindings": {"title": {"constant": "Bound"}}}
+        )
+        state = {"session.result": None, "user.size": 3}
+        view = OpenView(Visit(parse(small), None, "", state), Nowhere(), keep_nothing, lambda change: change())
+        assert view.root.objects[-1].props["title"] == "Bound"
+        await view.close()
+
     async def test_the_page_reads_from_top_left_to_bottom_right(self, stylize: dict[str, Any]) -> None:
         document = parse(stylize)
         state = {declared.key: declared.default for declared in document.state}
