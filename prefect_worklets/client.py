@@ -145,14 +145,13 @@ class Client:
             DefinitionError: with every fault of every file.
         """
         from .flows import bundle
-        from .flows.bundle import project_name
 
         folder = Path(path).expanduser()
         with working(f"Pushing {folder}"):
             content = bundle.pack(folder)
             answer = self._connection.send(
                 "POST",
-                f"/api/projects/{segment(name or project_name(folder))}/versions",
+                f"/api/projects/{segment(name or bundle.project_name(folder))}/versions",
                 content=iter((content,)),
                 headers={"content-type": "application/gzip", "content-length": str(len(content))},
             )

@@ -57,13 +57,14 @@ def client_of(data: Path | None) -> Iterator[Client]:
 def access_of(data: Path | None) -> Iterator[Access]:
     """Users and keys, straight in the store; the server need not run. Raises SetupError."""
     from ..connectors.access import Access
-    from ..opening import open_store, prepare_data
+    from ..opening import open_store, prepare_data, store_faults
 
     settings = settings_of(data)
     prepare_data(settings)
     store = open_store(settings)
     try:
-        yield Access(store)
+        with store_faults():
+            yield Access(store)
     finally:
         store.close()
 
