@@ -8,12 +8,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from fixtures_server import free_port
 from prefect_worklets.connectors.errors import SetupError
 
 from prefect_worklets.opening import open_store, prepare_data
 from prefect_worklets.settings import Settings
 
-from .conftest import clean_environment, run_worklets
+from .conftest import call_worklets, clean_environment
 
 # Nothing listens on port 1.
 NO_DATABASE = "postgresql://somebody:a-password@127.0.0.1:1/none"
@@ -28,23 +29,23 @@ def is_one_line(done: subprocess.CompletedProcess[str], *parts: str) -> None:
         assert part in lines[0]
 
 
-@pytest.mark.parametrize("command", [("up",), ("users", "list")], ids=lambda words: words[0])
+@pytest.mark.parametrize("command", [("up", "--port", str(free_port())), ("users", "list")], ids=lambda words: words[0])
 class TestCommands:
     def test_a_data_directory_that_is_a_file(self, command: tuple[str, ...], tmp_path: Path):
         taken = tmp_path / "data"
         taken.touch()
-        done = run_worklets(*command, "--data", str(taken), environment=clean_environment())
+        done = call_worklets(*command, "--data", str(taken), environment=clean_environment())
         is_one_line(done, str(taken), "--data")
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
     def test_a_data_directory_of_somebody_else(self, command: tuple[str, ...], tmp_path: Path):
         tmp_path.chmod(0o500)
-        done = run_worklets(*command, "--data", str(tmp_path / "data"), environment=clean_environment())
+        done = call_worklets(*command, "--data", str(tmp_path / "data"), environment=clean_environment())
         is_one_line(done, "Permission denied", "--data")
 
     def test_a_database_that_does_not_answer(self, command: tuple[str, ...], tmp_path: Path):
         environment = {**clean_environment(), "WORKLETS_DATABASE_URL": NO_DATABASE}
-        done = run_worklets(*command, "--data", str(tmp_path / "data"), environment=environment)
+        done = call_worklets(*command, "--data", str(tmp_path / "data"), environment=environment)
         is_one_line(done, "127.0.0.1", "worklets doctor")
         assert "a-password" not in done.stderr
 
@@ -52,7 +53,7 @@ class TestCommands:
         data = tmp_path / "data"
         data.mkdir()
         (data / "worklets.db").write_bytes(b"not a database, but some text " * 100)
-        is_one_line(run_worklets(*command, "--data", str(data), environment=clean_environment()), "not a database")
+        is_one_line(call_worklets(*command, "--data", str(data), environment=clean_environment()), "not a database")
 
 
 class TestOpening:
