@@ -2,4 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 pytest_plugins = ["fixtures_postgres", "fixtures_prefect", "fixtures_server", "fixtures_browser"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright keeps an event loop running in this thread, in which no other can begin."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)

@@ -169,6 +169,7 @@ class TestPrefect:
         assert sum(len(node["children"]) for node in labels.values()) == 3
 
 
+@pytest.mark.browser
 class TestView:
     """The stylize page in a real browser."""
 

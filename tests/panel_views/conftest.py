@@ -27,11 +27,6 @@ STYLIZE = Path(__file__).parents[2] / "prefect_worklets" / "demo" / "project" / 
 INTERNAL_KEY = "key-between-the-processes-of-this-test"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright keeps an event loop running in this thread, in which no other can begin."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
-
-
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     opened = Store(f"sqlite:///{tmp_path / 'views.db'}")
