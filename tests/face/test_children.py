@@ -46,7 +46,9 @@ def alive(pid: int) -> bool:
 
 async def until_gone(pid: int) -> None:
     async with asyncio.timeout(20):
-        while alive(pid):
+        while True:
+            if not alive(pid):
+                return
             await asyncio.sleep(0.02)
 
 
