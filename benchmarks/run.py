@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import array
+import contextlib
 import json
 import os
 import random
@@ -160,6 +161,9 @@ class Bench:
         command = [sys.executable, "-m", "benchmarks.load", str(file)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY, text=True) as process:
             os.sched_setaffinity(process.pid, {self._sender})
+            # What a subject does in the background must not hold up the clock that measures it.
+            with contextlib.suppress(PermissionError):
+                os.setpriority(os.PRIO_PROCESS, process.pid, -10)
             output, _ = process.communicate(timeout=plan.seconds + plan.warmup + 60)
         if process.returncode:
             raise RuntimeError(f"The load generator ended with status {process.returncode}.")
