@@ -24,6 +24,7 @@ _SETTLED_SECONDS = 5.0
 _KEPT_LINES = 20
 _PR_SET_PDEATHSIG = 1
 _LINE_LIMIT = 1 << 20
+_STAND_BACK_TRIES = 20
 
 Log = Callable[[str, str], None]
 Probe = Callable[[], Awaitable[bool]]
@@ -159,12 +160,14 @@ class Child:
             limit=_LINE_LIMIT,
         )
         self._process = process
+        standing_back = asyncio.create_task(_stand_back(process.pid, self.spec.niceness))
         probing = asyncio.create_task(self._probe())
         reading = asyncio.create_task(self._read(process))
         try:
             code = await process.wait()
         finally:
             probing.cancel()
+            standing_back.cancel()
             self.ready.clear()
             self._signal(signal.SIGKILL)  # what it may have started itself
         with contextlib.suppress(TimeoutError):
@@ -214,6 +217,22 @@ def _before_exec(niceness: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if niceness:
         os.nice(niceness)
+
+
+async def _stand_back(pid: int, niceness: int) -> None:
+    """Weigh a process's whole session as nice(2) would: where the kernel groups by session, nice counts inside one."""
+    if not niceness or sys.platform != "linux":
+        return
+    for _ in range(_STAND_BACK_TRIES):
+        try:
+            # The file takes one short write without blocking.
+            with open(f"/proc/{pid}/autogroup", "w") as group:  # noqa: ASYNC230
+                group.write(str(niceness))
+            return
+        except BlockingIOError:  # the kernel takes one such change in a tenth of a second
+            await asyncio.sleep(0.12)
+        except OSError:  # no such groups here, or not ours to change
+            return
 
 
 def _how(code: int) -> str:
