@@ -160,14 +160,12 @@ class Child:
             limit=_LINE_LIMIT,
         )
         self._process = process
-        standing_back = asyncio.create_task(_stand_back(process.pid, self.spec.niceness))
         probing = asyncio.create_task(self._probe())
         reading = asyncio.create_task(self._read(process))
         try:
             code = await process.wait()
         finally:
             probing.cancel()
-            standing_back.cancel()
             self.ready.clear()
             self._signal(signal.SIGKILL)  # what it may have started itself
         with contextlib.suppress(TimeoutError):
@@ -197,6 +195,8 @@ class Child:
             await asyncio.sleep(0.1)
         self._become("ready")
         self.ready.set()
+        if self.pid is not None:
+            await _stand_back(self.pid, self.spec.niceness)  # not before: a start is waited for
 
     def _signal(self, number: signal.Signals) -> None:
         process = self._process
