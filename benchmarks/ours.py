@@ -38,7 +38,7 @@ def prepare(server: Server, stage: Stage, model: Any) -> None:
     import prefect_worklets as pw
 
     data = data_directory(stage)
-    server.tree.wait_until(lambda: (data / "profile.json").exists() and _ready(server))
+    server.tree.wait_until(lambda: (data / "profile.json").exists() and _ready(server) and _recording(data))
     with pw.Client(data_dir=data) as client:
         client.deploy(model, MODEL_NAME, sample_input=np.zeros((1, 4)))
         client.push(PROJECT, name="benchmark")
@@ -51,6 +51,14 @@ def _ready(server: Server) -> bool:
     try:
         return httpx.get(f"http://127.0.0.1:{server.port}/api/ready", timeout=5).status_code == 200
     except httpx.HTTPError:
+        return False
+
+
+def _recording(data: Path) -> bool:
+    """Whether the recorder has found Prefect: else runs would be measured that nobody records."""
+    try:
+        return bool(json.loads((data / "run" / "recorder.json").read_text())["prefect"]["prefect_up"])
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
