@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -29,15 +30,18 @@ app.add_typer(keys.app, name="keys")
 def main() -> None:
     """Run the command line. An error is one line on stderr and exit status 1; misuse is 2; Ctrl-C is 130."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # now, where a reader that has ended is noticed, and not at exit
     except WorkletsError as error:
         print(_told(error), file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except BrokenPipeError:
-        # Whoever read our output (`head`) has enough. What is left must not be written at exit.
-        sys.stdout = None
+        # Whoever read our output (`head`) has enough. What is left goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(0) from None
 
 

@@ -293,7 +293,9 @@ class TestManners:
 
     def test_a_reader_that_has_enough(self, instance: Instance) -> None:
         command = f"{Path(sys.executable).with_name('worklets')} zoo list --json | true"
-        result = subprocess.run(["bash", "-c", command], env=instance.environment, capture_output=True, text=True)
+        # Without this one, output waits in a buffer and fails as late as at exit.
+        environment = {key: value for key, value in instance.environment.items() if key != "PYTHONUNBUFFERED"}
+        result = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True)
         assert (result.returncode, result.stderr) == (0, "")
 
     def test_ctrl_c_ends_cleanly(self, environment: dict[str, str], tmp_path: Path) -> None:
