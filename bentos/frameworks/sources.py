@@ -87,9 +87,12 @@ def _importing_from(root: Path) -> Iterator[None]:
         del sys.modules[name]
     sys.path.insert(0, str(root))
     importlib.invalidate_caches()
+    # A `__pycache__` would change a package that is kept by its content, and could outlive the code it was made from.
+    writes_no_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_no_bytecode
         sys.path.remove(str(root))
         for name in [name for name in sys.modules if name.partition(".")[0] in own]:
             del sys.modules[name]
