@@ -60,11 +60,10 @@ class HostedModel:
     async def in_thread(self, call: Callable[[], Any], timeout: float) -> Any:
         """Run in one of the model's threads. Raises ModelFailed for what it raises, TookTooLong."""
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as deadline:
                 return await self._threads.run(call)
         except TimeoutError as error:
-            # Only ours: a TimeoutError of the model's own carries a traceback from its thread.
-            if isinstance(error.__cause__, asyncio.CancelledError):
+            if deadline.expired():  # else it is the model's own
                 raise too_long(self.tag, timeout) from None
             raise model_failed(self.tag, error) from error
         except asyncio.CancelledError:
