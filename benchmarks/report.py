@@ -79,6 +79,9 @@ def text(result: dict[str, Any]) -> str:
         "pinned to one processor; the load generator has another.",
         _table(*_http_rows(result)),
     ]
+    if settings["load_before"] > machine["cores"] / 4:
+        busy = f"**The machine was busy before the run (load {settings['load_before']}): take this as a sketch.**"
+        parts.insert(2, busy)
     if result["prefect"]:
         parts += ["## Prefect by itself", _table(*_prefect_rows(result))]
     if result["recorded"]:

@@ -51,7 +51,7 @@ class Effort:
     settle: float
 
 
-QUICK = Effort(rounds=2, seconds=0.5, warmup=0.2, flow_calls=4, flow_calls_sync=1, deployments=1, settle=10)
+QUICK = Effort(rounds=2, seconds=0.5, warmup=0.2, flow_calls=4, flow_calls_sync=0, deployments=1, settle=5)
 FULL = Effort(rounds=7, seconds=2.0, warmup=0.5, flow_calls=10, flow_calls_sync=1, deployments=3, settle=30)
 
 
@@ -101,8 +101,7 @@ class Bench:
         """Measure all, in another order each round."""
         for number in range(self._effort.rounds):
             turns: list[tuple[Server, int] | str] = [(s, c) for s in servers for c in CONCURRENCIES]
-            if caller is not None:
-                turns += ["call", "call-sync"]
+    X
             self._order.shuffle(turns)
             print(f"round {number + 1} of {self._effort.rounds}", file=sys.stderr, flush=True)
             for turn in turns:
@@ -240,10 +239,11 @@ def main() -> None:
     options = parser.parse_args()
     if "fastapi-def" in options.without:
         parser.error("fastapi-def is what the others are compared with; it can't be left out")
-    began = time.monotonic()
+    began, load_before = time.monotonic(), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="wb-") as folder:
         bench = measure(QUICK if options.quick else FULL, set(options.without), options.seed, Path(folder))
-    settings = {"quick": options.quick, "seed": options.seed, "took_s": round(time.monotonic() - began, 1)}
+    took = round(time.monotonic() - began, 1)
+    settings = {"quick": options.quick, "seed": options.seed, "took_s": took, "load_before": round(load_before, 2)}
     result = report.result(bench.figures, describe(REPOSITORY), settings)
     text = report.text(result)
     print(text)

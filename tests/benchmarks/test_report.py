@@ -41,7 +41,9 @@ def figures():
 
 @pytest.fixture
 def result(figures):
-    return report.result(figures, describe(REPOSITORY), {"quick": False, "seed": 1, "took_s": 100.0})
+    return report.result(
+        figures, describe(REPOSITORY), {"quick": False, "seed": 1, "took_s": 100.0, "load_before": 0.1}
+    )
 
 
 def test_ratios_are_against_fastapi_def(result):
@@ -95,7 +97,13 @@ def test_a_quick_run_does_not_replace_a_full_one(result, tmp_path):
 def test_a_run_of_the_peers_alone_has_no_record(figures, tmp_path):
     figures.rounds = [r for r in figures.rounds if r.subject != "worklet"]
     figures.recorded = None
-    result = report.result(figures, describe(REPOSITORY), {"quick": True, "seed": 1, "took_s": 9.0})
+    result = report.result(figures, describe(REPOSITORY), {"quick": True, "seed": 1, "took_s": 9.0, "load_before": 0.1})
     page = report.text(result)
     assert "## The record" not in page
     assert "call / worklet" not in json.dumps(result["ratios"])
+
+
+def test_a_busy_machine_is_told(result):
+    assert "was busy" not in report.text(result)
+    result["settings"]["load_before"] = 9.5
+    assert "was busy before the run (load 9.5)" in report.text(result)
