@@ -101,7 +101,8 @@ class Bench:
         """Measure all, in another order each round."""
         for number in range(self._effort.rounds):
             turns: list[tuple[Server, int] | str] = [(s, c) for s in servers for c in CONCURRENCIES]
-    X
+            if caller is not None:
+                turns += ["call", "call-sync"] if self._effort.flow_calls_sync else ["call"]
             self._order.shuffle(turns)
             print(f"round {number + 1} of {self._effort.rounds}", file=sys.stderr, flush=True)
             for turn in turns:
