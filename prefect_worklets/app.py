@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 from collections.abc import AsyncIterator
 
@@ -51,9 +50,6 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with parts.running():
             background = _project_tasks(parts)
-            gc.collect()
-            # What is loaded by now lives as long as the process: a collection need not look at it again.
-            gc.freeze()
             try:
                 yield
             finally:

@@ -9,4 +9,10 @@ pytest_plugins = ["fixtures_postgres", "fixtures_prefect", "fixtures_server", "f
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Browser tests last: Playwright keeps an event loop running in this thread, in which no other can begin."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+    def place(item: pytest.Item) -> int:
+        if item.get_closest_marker("browser") is None:
+            return 0
+        return 1 if item.get_closest_marker("asyncio") is not None else 2
+
+    items.sort(key=place)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from fixtures_browser import ARGUMENTS, chromium_path
 from fixtures_prefect import PrefectServer
 from playwright.async_api import Page, async_playwright, expect
 from prefect_worklets.connectors.prefect_api import PrefectApi
@@ -17,17 +16,6 @@ from prefect_worklets.flows.outbox import Outbox
 from prefect_worklets.flows.recorder import Recorder
 from record_runs import add_runs, add_worklet, make_record
 
-CHROMIUM = os.environ.get("WORKLETS_TEST_CHROMIUM") or shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 
@@ -35,7 +23,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.browser]
 async def page() -> AsyncIterator[Page]:
     """A page of a real browser."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         yield await browser.new_page(viewport={"width": 1400, "height": 1000})
         await browser.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
@@ -15,23 +14,13 @@ import orjson
 import pytest
 import uvicorn
 from PIL import Image
+from playwright.sync_api import Browser
 from prefect_worklets.connectors.web import SESSION_COOKIE
 from prefect_worklets.flows import bundle
 from prefect_worklets.panel_views.publishing import publish
 
 from .conftest import Instance, built, model_rows, push, run_row
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = os.environ.get("WORKLETS_TEST_CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LONG = "a-name-that-is-so-long-that-it-fits-into-no-column-of-a-narrow-screen-at-all"
 PATHS = [
     "/console",
@@ -47,7 +36,6 @@ PATHS = [
 ]
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not Path(CHROMIUM).exists(), reason="there is no Chromium; name one by WORKLETS_TEST_CHROMIUM"),
 ]
 
 # Each text's contrast with what is behind it, as WCAG counts it; answers the texts below 4.5.
@@ -110,7 +98,7 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with built(folder) as instance:
         push(instance, folder)
@@ -121,10 +109,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         while not server.started:
             time.sleep(0.02)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with playwright.sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-            yield Site(f"http://127.0.0.1:{port}", instance, browser)
-            browser.close()
+        yield Site(f"http://127.0.0.1:{port}", instance, chromium)
         server.should_exit = True
         thread.join(10)
 
