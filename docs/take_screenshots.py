@@ -7,6 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +37,7 @@ def take(server: Server) -> None:
     link = json.loads(server.worklets("login", "--json").stdout)["url"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1.5)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1.25)
         page.goto(link)
         page.wait_for_url("**/console")
         page.goto(f"{server.url}/views/stylize")
@@ -47,14 +48,24 @@ def take(server: Server) -> None:
             inputs.nth(1).set_input_files(str(server.data_dir / "demo" / f"{style}.jpg"))
             page.wait_for_load_state("networkidle")
             page.get_by_role("button", name="Paint").click()
-            expect(page.locator("img[src^='/api/files/']").nth(number)).to_be_visible(timeout=30_000)
+            expect(page.get_by_role("button", name="Result of")).to_have_count(number, timeout=30_000)
+            expect(page.get_by_role("link", name="Download")).to_be_visible()
             page.wait_for_load_state("networkidle")
+        page.wait_for_timeout(500)  # the progress bar fades out
         page.screenshot(path=IMAGES / "stylize.png", full_page=True)
         page.goto(f"{server.url}/console/worklets/stylize")
         page.screenshot(path=IMAGES / "worklet.png")
         page.goto(f"{server.url}/console")
         page.screenshot(path=IMAGES / "console.png")
         browser.close()
+    for path in IMAGES.glob("*.png"):
+        shrink(path)
+
+
+def shrink(path: Path) -> None:
+    """Fewer colours: the pictures are in the repository's history for good."""
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(256).save(path, optimize=True)
 
 
 if __name__ == "__main__":
