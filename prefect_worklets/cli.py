@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 import typer
 
@@ -30,19 +31,23 @@ app.add_typer(keys.app, name="keys")
 def main() -> None:
     """Run the command line. An error is one line on stderr and exit status 1; misuse is 2; Ctrl-C is 130."""
     try:
-        try:
-            app()
-        finally:
-            sys.stdout.flush()  # now, where a reader that has ended is noticed, and not at exit
+        app()
     except WorkletsError as error:
         print(_told(error), file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        # Whoever read our output (`head`) has enough. What is left goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    finally:
+        _flush(sys.stdout)
+        _flush(sys.stderr)
+
+
+def _flush(stream: TextIO) -> None:
+    """Write what waits in the buffer. Where the reader (`head`) has had enough it goes nowhere, and not at exit."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _told(error: WorkletsError) -> str:
