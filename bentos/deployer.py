@@ -236,7 +236,7 @@ class Deployer:
         """Let the slot that was live drain and stay warm, for a quick way back; the ones before it end."""
         if old is not None and old.version in self.router.warm(old.name):
             await self.router.drain(old)
-            await self._set_status(old, "warm")
+            await asyncio.to_thread(self.records.drained, old.name, old.version)
         for slot in others:
             if self.router.warm(slot.name).get(slot.version) is slot:
                 self.router.drop(slot.name, slot.version)

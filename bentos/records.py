@@ -132,6 +132,14 @@ class ModelRecords:
             session.add(row)
             return row
 
+    def drained(self, name: str, version: str) -> None:
+        """Mark a version warm, unless it has become live again while it drained."""
+        with self._store.session() as session:
+            for row in _versions(session, name):
+                if row.version == version and row.status == "draining":
+                    row.status = "warm"
+                    session.add(row)
+
     def set_live(self, name: str, version: str) -> int:
         """Point the model at a version and mark it live; returns the new generation. Raises NotFound."""
         with self._store.session() as session:

@@ -184,7 +184,7 @@ class TestSwaps:
     async def test_fifty_swaps_under_load_lose_nothing(self, deployer, router, write_model):
         await deployer.deploy(write_model("thing", "def predict(self, x: float = 1.0): return [x, 0]"))
         await deployer.deploy(
-            write_model("thing", "def predict(self, x: float = 1.0):\n    time.sleep(0.002)\n    return [x, 1]")
+            write_model("thing", "def predict(self, x: float = 1.0):\n    time.sleep(0.0005)\n    return [x, 1]")
         )
         done = asyncio.Event()
         answers: list[tuple[float, list[float]]] = []
@@ -195,7 +195,7 @@ class TestSwaps:
                 value = number * 1e6 + count
                 answers.append((value, (await router.predict("thing", value)).outputs))
                 count += 1
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
 
         askers = [asyncio.create_task(ask(number)) for number in range(8)]
         for swap in range(50):
@@ -205,6 +205,18 @@ class TestSwaps:
         assert len(answers) > 200
         assert all(answer[0] == value for value, answer in answers)
         assert {answer[1] for _, answer in answers} == {0, 1}
+
+    async def test_one_that_is_live_again_before_it_has_drained_stays_live(self, deployer, router, write_model):
+        slow = "def predict(self, x: float = 0.0):\n    time.sleep(x)\n    return 1"
+        await deployer.deploy(write_model("thing", slow))
+        call = asyncio.create_task(router.predict("thing", 0.3))
+        await asyncio.sleep(0.05)
+        await deployer.deploy(write_model("thing", "def predict(self, x: float = 0.0): return 2"))
+        await deployer.promote("thing", "1.0.0")
+        await call
+        for _ in range(30):  # its drain has ended by now, and says so a moment later
+            assert deployer.records.version("thing", "1.0.0").status == "live"
+            await asyncio.sleep(0.01)
 
     async def test_a_call_in_flight_ends_with_its_own_version(self, deployer, router, write_model):
         slow = "def predict(self, x: float = 0.0):\n    time.sleep(x)\n    return 'slow'"
