@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -27,6 +29,7 @@ LOGIN_LINK_LIFE = timedelta(hours=24)
 CACHE_SECONDS = 5.0
 _CACHE_ENTRIES = 10_000
 _MAX_NAME = 100
+_SCOPE = re.compile(r"(worklet|model):[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 class Role(IntEnum):
@@ -49,11 +52,15 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated caller. `id` is stable and goes into runs, rows and files as their owner."""
+    """An authenticated caller. `id` is stable and goes into runs, rows and files as their owner.
+
+    `scopes`, if not None, are all that the caller may reach: `worklet:NAME` and `model:NAME`.
+    """
 
     id: str
     name: str
     role: Role
+    scopes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,8 @@ class Access:
             row = session.exec(select(ApiKey).where(ApiKey.key_hash == hash_token(key))).first()
         if row is None or row.revoked_at is not None or _expired(row.expires_at):
             raise NotSignedIn("The key is unknown, expired or revoked; create one with `worklets keys create NAME`.")
-        principal = Principal(f"key:{row.id}", row.name, Role.named(row.role))
+        scopes = None if row.scopes is None else frozenset(row.scopes)
+        principal = Principal(f"key:{row.id}", row.name, Role.named(row.role), scopes)
         return self._remember("k:" + key, principal, generation, row.expires_at)
 
     def by_session(self, token: str) -> Principal:
@@ -155,7 +163,13 @@ class Access:
     # --- keys ---------------------------------------------------------------------------------------
 
     def create_key(
-        self, name: str, role: str = "operator", *, life: timedelta | None = None, by: str | None = None
+        self,
+        name: str,
+        role: str = "operator",
+        *,
+        life: timedelta | None = None,
+        by: str | None = None,
+        scopes: Sequence[str] | None = None,
     ) -> str:
         """Make a key and return it; only its hash is kept. The name of a revoked or expired key may be used again.
 
@@ -164,27 +178,38 @@ class Access:
             role: what its bearer may do; that `by` may give it is the caller's to check.
             life: how long it is valid; None for ever.
             by: the id of the user whose key it is: it ends when they are disabled.
+            scopes: what alone it may reach, `worklet:NAME` and `model:NAME`; None is all that the role may.
 
         Raises:
-            BadInput: the name, the role or the life is not allowed.
+            BadInput: the name, the role, the life or a scope is not allowed.
             Conflict: a valid key has that name.
         """
         if life is not None and life <= timedelta(0):
             raise BadInput("A key's life must be longer than nothing.")
-        return self._make_key(name, role, life=life, by=by, replace=False)
+        return self._make_key(name, role, life=life, by=by, scopes=scopes, replace=False)
 
     def replace_key(self, name: str, role: str) -> str:
         """Make a key of that name, whether or not one exists: for a key that a file holds. Raises BadInput."""
-        key = self._make_key(name, role, life=None, by=None, replace=True)
+        key = self._make_key(name, role, life=None, by=None, scopes=None, replace=True)
         self.forget()
         return key
 
-    def _make_key(self, name: str, role: str, *, life: timedelta | None, by: str | None, replace: bool) -> str:
+    def _make_key(
+        self,
+        name: str,
+        role: str,
+        *,
+        life: timedelta | None,
+        by: str | None,
+        scopes: Sequence[str] | None,
+        replace: bool,
+    ) -> str:
         key = "wk_" + secrets.token_urlsafe(32)
         made = ApiKey(
             name=_checked_name(name, "key"),
             key_hash=hash_token(key),
             role=Role.named(role).name,
+            scopes=checked_scopes(scopes),
             created_by=by,
             expires_at=now() + life if life else None,
         )
@@ -295,41 +320,63 @@ class Access:
 
     # --- links and sessions ---------------------------------------------------------------------------
 
-    def create_login_link(self, user_id: str) -> str:
-        """A token that signs the user in once, within a day. Raises NotFound."""
+    def create_login_link(self, user_id: str, purpose: str = "login") -> str:
+        """A token that signs the user in once (or, `password`, lets them set one), within a day. Raises NotFound."""
         token = secrets.token_urlsafe(32)
         with self._store.session() as session:
             if session.get(User, user_id) is None:
                 raise _no_user(user_id)
             session.exec(delete(LoginLink).where(col(LoginLink.expires_at) < now()))
-            session.add(LoginLink(token_hash=hash_token(token), user_id=user_id, expires_at=now() + LOGIN_LINK_LIFE))
+            expires_at = now() + LOGIN_LINK_LIFE
+            session.add(
+                LoginLink(token_hash=hash_token(token), user_id=user_id, purpose=purpose, expires_at=expires_at)
+            )
         return token
 
     def redeem_login_link(self, token: str) -> str:
         """Use a one-time token up and return a new session's token. Raises NotSignedIn."""
         with self._store.session() as session:
             link = session.get(LoginLink, hash_token(token), with_for_update=True)
-            if link is None or link.used_at is not None or _expired(link.expires_at):
+            if link is None or link.purpose != "login" or link.used_at is not None or _expired(link.expires_at):
                 raise NotSignedIn("The login link is unknown, used or expired; print a new one with `worklets login`.")
             user = session.get(User, link.user_id)
             if user is None or user.disabled:
                 raise NotSignedIn("The user of this login link is disabled; ask an admin.")
             link.used_at = now()
             session.add(link)
-            return _add_session(session, link.user_id)
+            return add_session(session, link.user_id)
 
     def create_session(self, user_id: str) -> str:
         """A new session's token, for the cookie. Raises NotFound."""
         with self._store.session() as session:
             if session.get(User, user_id) is None:
                 raise _no_user(user_id)
-            return _add_session(session, user_id)
+            return add_session(session, user_id)
+
+    def end_sessions(self, user_id: str, keep: str | None = None) -> None:
+        """Sign a user out in every browser, except in that of the session's token `keep`."""
+        kept = hash_token(keep) if keep else ""
+        with self._store.session() as session:
+            ended = delete(LoginSession).where(col(LoginSession.user_id) == user_id)
+            session.exec(ended.where(col(LoginSession.token_hash) != kept))
+        self.forget()
 
     def end_session(self, token: str) -> None:
         """Sign a browser out. An unknown token is no error."""
         with self._store.session() as session:
             session.exec(delete(LoginSession).where(col(LoginSession.token_hash) == hash_token(token)))
         self.forget()
+
+
+def checked_scopes(scopes: Sequence[str] | None) -> list[str] | None:
+    """Scopes as they are kept, each once. Raises BadInput with every one that is none."""
+    if scopes is None:
+        return None
+    wrong = [scope for scope in scopes if not _SCOPE.fullmatch(scope)]
+    if wrong or not scopes:
+        said = ", ".join(repr(scope[:80]) for scope in wrong) or "an empty list"
+        raise BadInput(f"{said} is no scope; write worklet:NAME or model:NAME.")
+    return sorted(set(scopes))
 
 
 def require(principal: Principal, role: Role, doing: str) -> None:
@@ -342,7 +389,8 @@ def _as_principal(user: User) -> Principal:
     return Principal(user.id, user.name, Role.named(user.role))
 
 
-def _add_session(session: Session, user_id: str) -> str:
+def add_session(session: Session, user_id: str) -> str:
+    """A new session's token, inside a transaction that is under way."""
     token = secrets.token_urlsafe(32)
     session.exec(delete(LoginSession).where(col(LoginSession.expires_at) < now()))
     session.add(LoginSession(token_hash=hash_token(token), user_id=user_id, expires_at=now() + SESSION_LIFE))

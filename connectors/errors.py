@@ -8,6 +8,7 @@ WorkletsError
 ├── NotFound          404
 ├── Conflict          409
 ├── TooLarge          413
+├── TooMany           429  too often in a short time; `wait` says for how long to wait
 ├── NodeFailed        500  a node of a worklet raised
 ├── ModelFailed       502  a model raised, crashed or answered nonsense
 ├── Unavailable       503  a part is down or still starting; trying again helps
@@ -106,6 +107,16 @@ class TooLarge(WorkletsError):
     """The body, file or answer is over its limit."""
 
     status, title = 413, "Too large"
+
+
+class TooMany(WorkletsError):
+    """Too often in a short time; waiting helps. `wait` is in seconds."""
+
+    status, title = 429, "Too many requests"
+
+    def __init__(self, detail: str, *, wait: float = 1.0) -> None:
+        super().__init__(detail)
+        self.wait = wait
 
 
 class NodeFailed(WorkletsError):

@@ -85,12 +85,32 @@ class LoginSession(StoreTable, table=True):
     expires_at: datetime = _time()
 
 
+class Password(StoreTable, table=True):
+    """A user's password, as argon2id keeps it. A user may have none: links sign them in all the same."""
+
+    __tablename__ = "password"
+    user_id: str = Field(primary_key=True, foreign_key="user_account.id", ondelete="CASCADE")
+    hash: str
+    changed_at: datetime = _time(default_factory=now)
+
+
+class SignInFailures(StoreTable, table=True):
+    """How often signing in by password has failed of late, for one user or one address (`of`)."""
+
+    __tablename__ = "sign_in_failures"
+    of: str = Field(primary_key=True)
+    count: int = 0
+    last_at: datetime = _time(default_factory=now)
+
+
 class LoginLink(StoreTable, table=True):
-    """A link that signs its user in once. Only the hash of the token is stored."""
+    """A link that signs its user in once, or lets them set a password. Only the hash of the token is stored."""
 
     __tablename__ = "login_link"
     token_hash: str = Field(primary_key=True)
     user_id: str = Field(foreign_key="user_account.id", ondelete="CASCADE")
+    # login or password
+    purpose: str = Field(default="login", sa_column_kwargs={"server_default": "login"})
     expires_at: datetime = _time()
     used_at: datetime | None = _time(default=None)
 
@@ -103,6 +123,8 @@ class ApiKey(StoreTable, table=True):
     name: str = Field(unique=True)
     key_hash: str = Field(unique=True, index=True)
     role: str = "operator"
+    # What alone it may reach: `worklet:NAME` and `model:NAME`. Null is all that the role may.
+    scopes: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     created_by: str | None = None
     created_at: datetime = _time(default_factory=now)
     expires_at: datetime | None = _time(default=None)

@@ -6,6 +6,8 @@ Errors have one shape, `application/problem+json` (RFC 9457).
 from __future__ import annotations
 
 import asyncio
+import math
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,11 +17,13 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from .access import SESSION_LIFE, Access, Principal, Role, require
-from .errors import BadInput, NotAllowed, NotSignedIn, TooLarge, WorkletsError
+from .errors import BadInput, NotAllowed, NotSignedIn, TooLarge, TooMany, WorkletsError
 
 SESSION_COOKIE = "worklets_session"
 # Set by this instance's own processes, with the internal key: the user they act for.
 ON_BEHALF_HEADER = "x-worklets-user"
+_SCOPED_PATH = re.compile(r"/api/(worklet|model)s/([^/]+)(?:/|$)")
+_OWN_PATH = re.compile(r"/api/(files|runs)(/|$)")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -42,6 +46,8 @@ def problem_response(error: WorkletsError, headers: dict[str, str] | None = None
     headers = dict(headers or {})
     if isinstance(error, NotSignedIn):
         headers["www-authenticate"] = "Bearer"
+    if isinstance(error, TooMany):
+        headers["retry-after"] = str(math.ceil(error.wait))
     return Response(
         orjson.dumps(problem(error), default=str),
         status_code=error.status,
@@ -102,6 +108,8 @@ class Guard:
         principal = await self.principal(request)
         if principal.role < role:
             require(principal, role, doing)
+        if principal.scopes is not None:
+            check_scope(principal, request.scope["path"])
         return principal
 
     async def principal(self, request: HTTPConnection) -> Principal:
@@ -128,6 +136,21 @@ class Guard:
                 return await asyncio.to_thread(self.access.by_user, user)
             return Principal("internal", "internal", Role.admin)
         return await asyncio.to_thread(self.access.by_key, key)
+
+
+def check_scope(principal: Principal, path: str) -> None:
+    """Raise NotAllowed unless a caller who may reach some worklets or models only may ask for this path.
+
+    Beside the routes of what its scopes name it may keep and read files of its own, and read its own runs.
+    """
+    scopes = principal.scopes or frozenset()
+    found = _SCOPED_PATH.match(path)
+    if found is None:
+        allowed = _OWN_PATH.match(path) is not None
+    else:
+        allowed = f"{found[1]}:{found[2].partition('@')[0]}" in scopes
+    if not allowed:
+        raise NotAllowed(f"{principal.name} may reach {', '.join(sorted(scopes)) or 'nothing'} alone.")
 
 
 def check_same_origin(request: HTTPConnection) -> None:

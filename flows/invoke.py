@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..connectors.access import Principal, Role, require
 from ..connectors.errors import BadInput, NodeFailed, NotSignedIn, TooLarge, WorkletsError
-from ..connectors.web import Guard, problem
+from ..connectors.web import Guard, check_scope, problem
 from .engine import Engine, Execution, error_record
 from .forms import as_input, read_form
 from .journal import Journal, RunRecord
@@ -120,6 +120,8 @@ class InvokeApp:
             # A viewer runs worklets through views alone: that process checks that the view uses the worklet.
             if principal.role < Role.operator and not self._is_from_views(head):
                 require(principal, Role.operator, "invoke worklets")
+            if principal.scopes is not None:
+                check_scope(principal, scope["path"])
             live = self.registry.live.get(name) or self.registry.get(name)
             body = await self._body(receive, head.length)
             if head.content_type.startswith(b"multipart/form-data"):

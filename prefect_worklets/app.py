@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from .bentos import api as models_api
+from .connectors.access_api import access_routes
 from .connectors.errors import BadInput, NotFound, WorkletsError
 from .connectors.web import problem_response
 from .flows import api as worklets_api
@@ -96,9 +97,11 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             recent=parts.recent,
         ),
         *views_api.routes(parts.store, parts.guard),
+        *access_routes(parts.guard, parts.passwords, settings.public_origin),
         *console.routes(
             store=parts.store,
             guard=parts.guard,
+            passwords=parts.passwords,
             links=links,
             data=parts.data,
             recent_run=parts.recent.get,

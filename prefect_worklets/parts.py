@@ -18,6 +18,7 @@ from .connectors.access import Access
 from .connectors.egress import Egress
 from .connectors.files import FileStore
 from .connectors.images import ImageLoader
+from .connectors.passwords import Passwords
 from .connectors.store import Store
 from .connectors.web import Guard
 from .flows.context import Services
@@ -42,6 +43,7 @@ class Parts:
         self.store = Store(settings.store_url)
         self.access = Access(self.store, internal_key)
         self.guard = Guard(self.access)
+        self.passwords = Passwords(self.store, self.access)
         self.files = FileStore(self.store, data.files)
         self.egress = Egress(allow_private=settings.allow_private)
         self.images = ImageLoader(self.files, self.egress)

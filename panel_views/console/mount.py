@@ -7,12 +7,14 @@ from collections.abc import Callable
 from starlette.routing import BaseRoute, Route
 
 from ...connectors.layout import DataDirectory
+from ...connectors.passwords import Passwords
 from ...connectors.store import Store
 from ...connectors.web import Guard
 from ...flows.journal import RunRecord
 from .assets import Assets
 from .links import ConsoleLinks
 from .login import login_routes
+from .pages_access import access_pages
 from .pages_models import model_detail, model_list
 from .pages_overview import overview, view_list
 from .pages_runs import run_detail, run_in_prefect, run_list
@@ -30,16 +32,18 @@ def routes(
     *,
     store: Store,
     guard: Guard,
+    passwords: Passwords,
     links: ConsoleLinks,
     data: DataDirectory,
     recent_run: Callable[[str], RunRecord | None] = _nothing,
     worklet_problem: Callable[[str], str | None] = _nothing,
 ) -> list[BaseRoute]:
-    """The routes of the console: /console..., /login, /login/{token} and /logout.
+    """The routes of the console: /console..., /login, /login/{token}, /invitation/{token} and /logout.
 
     Args:
         store: read only; the pages' buttons use the JSON API.
         guard: knows who visits; its Access signs people in and out.
+        passwords: sign people in, and let them set one.
         links: addresses outside the console.
         data: where the recorder's process leaves word of itself (`run/recorder.json`).
         recent_run: a run by its id for the moment until the store has it (`RecentRuns.get`).
@@ -47,7 +51,14 @@ def routes(
     """
     assets = Assets()
     site = Site(
-        guard, ConsoleQueries(store), Renderer(assets), links, data.run / "recorder.json", recent_run, worklet_problem
+        guard,
+        ConsoleQueries(store),
+        Renderer(assets),
+        passwords,
+        links,
+        data.run / "recorder.json",
+        recent_run,
+        worklet_problem,
     )
     pages = {
         "/console": overview,
@@ -59,10 +70,11 @@ def routes(
         "/console/runs/{id}": run_detail,
         "/console/runs/{id}/prefect": run_in_prefect,
         "/console/views": view_list,
+        **access_pages(),
     }
     return [
         assets.route(),
-        *login_routes(site),
+        *login_routes(site, passwords),
         *(Route(path, site.page(make), methods=["GET"]) for path, make in pages.items()),
         Route("/console/{rest:path}", site.page(nothing_here), methods=["GET"]),
     ]

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ...connectors.access import Principal, Role
 from ...connectors.errors import NotFound, NotSignedIn, WorkletsError
+from ...connectors.passwords import Passwords
 from ...connectors.web import Guard
 from ...flows.journal import RunRecord
 from .links import ConsoleLinks
@@ -54,6 +55,9 @@ class Visit:
         return self.principal.role >= role
 
 
+Page = Callable[["Site", Visit], Response]
+
+
 @dataclass(frozen=True)
 class Site:
     """The parts that pages are made of."""
@@ -61,6 +65,7 @@ class Site:
     guard: Guard
     queries: ConsoleQueries
     renderer: Renderer
+    passwords: Passwords
     links: ConsoleLinks
     recorder_file: Path
     recent_run: Callable[[str], RunRecord | None]
@@ -83,7 +88,7 @@ class Site:
             "path": visit.request.url.path,
         }
 
-    def page(self, make: Callable[[Site, Visit], Response]) -> Callable[[Request], Awaitable[Response]]:
+    def page(self, make: Page) -> Callable[[Request], Awaitable[Response]]:
         """A blocking function of (site, visit) as an endpoint: it runs in a thread, for signed-in viewers only."""
 
         async def answer(request: Request) -> Response:

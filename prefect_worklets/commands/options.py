@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from ..client import Client
     from ..connectors.access import Access
+    from ..connectors.passwords import Passwords
+    from ..connectors.store import Store
     from ..settings import Settings
 
 DataOption = Annotated[
@@ -57,6 +59,25 @@ def client_of(data: Path | None) -> Iterator[Client]:
 def access_of(data: Path | None) -> Iterator[Access]:
     """Users and keys, straight in the store; the server need not run. Raises SetupError."""
     from ..connectors.access import Access
+
+    with store_of(data) as store:
+        yield Access(store)
+
+
+@contextmanager
+def passwords_of(data: Path | None) -> Iterator[tuple[Access, Passwords]]:
+    """Users with their passwords, straight in the store. Raises SetupError."""
+    from ..connectors.access import Access
+    from ..connectors.passwords import Passwords
+
+    with store_of(data) as store:
+        access = Access(store)
+        yield access, Passwords(store, access)
+
+
+@contextmanager
+def store_of(data: Path | None) -> Iterator[Store]:
+    """The store itself; the server need not run. Raises SetupError."""
     from ..opening import open_store, prepare_data, store_faults
 
     settings = settings_of(data)
@@ -64,9 +85,23 @@ def access_of(data: Path | None) -> Iterator[Access]:
     store = open_store(settings)
     try:
         with store_faults():
-            yield Access(store)
+            yield store
     finally:
         store.close()
+
+
+def address_of(data: Path | None) -> str:
+    """Where people reach the server, running or not."""
+    from ..profile import read_profile
+
+    settings = settings_of(data)
+    origin = settings.origin
+    if origin is None:
+        try:
+            origin = read_profile(settings.data).url
+        except SetupError:  # a link is of use once the server runs
+            origin = settings.public_origin
+    return origin.rstrip("/")
 
 
 def json_argument(text: str, option: str) -> Any:

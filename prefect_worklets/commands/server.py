@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import DataOption, JsonOption, access_of, settings_of
+from .options import DataOption, JsonOption, access_of, address_of, settings_of
 from .output import print_aligned, print_json
 
 
@@ -72,21 +72,11 @@ def login(
     as_json: JsonOption = False,
 ) -> None:
     """Print a new link that signs a user in, once, within a day."""
-    from ..connectors.errors import SetupError
-    from ..profile import read_profile
-
-    settings = settings_of(data)
     with access_of(data) as access:
         # The first `up` makes this one; their link may be wanted before.
         found = access.ensure_user(user, "admin") if user == "admin" else access.user(user)
         token = access.create_login_link(found.id)
-    origin = settings.origin
-    if origin is None:
-        try:
-            origin = read_profile(settings.data).url
-        except SetupError:  # it is of use once the server runs
-            origin = settings.public_origin
-    url = f"{origin.rstrip('/')}/login/{token}"
+    url = f"{address_of(data)}/login/{token}"
     if as_json:
         print_json({"user": user, "url": url})
     else:

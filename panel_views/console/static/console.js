@@ -49,31 +49,95 @@ async function problemText(response) {
   }
 }
 
+async function send(address, method, body) {
+  const options = { method, headers: { "content-type": "application/json" }, body: method === "DELETE" ? undefined : body };
+  const response = await fetch(address, options);
+  if (!response.ok) throw new Error(await problemText(response));
+  return response.status === 204 ? {} : response.json();
+}
+
+function again(done) {
+  if (done) sessionStorage.setItem("toast", done);
+  location.reload();
+}
+
+// What the server tells once only: in a dialog, to be copied, until it is closed.
+function showOnce(words, secret) {
+  const dialog = document.createElement("dialog");
+  dialog.className = "once";
+  dialog.setAttribute("aria-labelledby", "once-words");
+  dialog.innerHTML = '<p id="once-words"></p><div class="code"><pre tabindex="0"><code></code></pre></div><div class="dialog-end"><button type="button" data-copy>Copy</button><button type="button" class="primary">Done</button></div>';
+  dialog.querySelector("p").textContent = words;
+  dialog.querySelector("pre").setAttribute("aria-label", "To copy");
+  dialog.querySelector("code").textContent = secret;
+  dialog.querySelector(".primary").onclick = () => dialog.close();
+  document.body.append(dialog);
+  return new Promise((resolve) => {
+    dialog.onclose = () => (dialog.remove(), resolve());
+    dialog.showModal();
+  });
+}
+
 async function act(button) {
-  if (!(await confirmed(button.dataset.confirm))) return;
+  if (button.dataset.confirm && !(await confirmed(button.dataset.confirm))) return;
   button.disabled = true;
   try {
-    const response = await fetch(button.dataset.post, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: button.dataset.body,
-    });
-    if (!response.ok) throw new Error(await problemText(response));
-    sessionStorage.setItem("toast", button.dataset.done);
-    location.reload();
+    const told = await send(button.dataset.post, button.dataset.method || "POST", button.dataset.body);
+    if (button.dataset.show) await showOnce(button.dataset.says, told[button.dataset.show]);
+    else return again(button.dataset.done);
   } catch (error) {
     toast(error.message, true);
-    button.disabled = false;
+  }
+  button.disabled = false;
+}
+
+function bodyOf(form) {
+  const body = {};
+  for (const field of form.elements) {
+    if (!field.name) continue;
+    const value = field.type === "checkbox" ? field.checked : field.value;
+    if ("number" in field.dataset) body[field.name] = value === "" ? null : Number(value);
+    else if ("words" in field.dataset) body[field.name] = value.split(/[\s,]+/).filter(Boolean);
+    else body[field.name] = value;
+    if ("words" in field.dataset && !body[field.name].length) body[field.name] = null;
+  }
+  return JSON.stringify(body);
+}
+
+async function submit(form) {
+  const fault = form.querySelector("[data-fault]");
+  const button = form.querySelector("[type=submit]");
+  fault.textContent = "";
+  button.disabled = true;
+  try {
+    const told = await send(form.dataset.api, form.dataset.method || "POST", bodyOf(form));
+    if (form.dataset.show && told[form.dataset.show]) await showOnce(form.dataset.says, told[form.dataset.show]);
+    return again(form.dataset.done);
+  } catch (error) {
+    fault.textContent = error.message;
+  }
+  button.disabled = false;
+}
+
+async function patch(select) {
+  const before = [...select.options].find((option) => option.defaultSelected)?.value;
+  try {
+    await send(select.dataset.patch, "PATCH", JSON.stringify({ [select.dataset.field]: select.value }));
+    again("Changed.");
+  } catch (error) {
+    select.value = before;
+    toast(error.message, true);
   }
 }
 
 async function copy(button) {
-  const text = button.closest(".code").querySelector("code").textContent;
+  const code = (button.closest(".code") || button.closest("dialog")).querySelector("code");
+  const text = code.textContent;
   try {
     await navigator.clipboard.writeText(text);
   } catch {
     // Without https the clipboard is closed; a selection still is one keystroke from copied.
-    getSelection().selectAllChildren(button.closest(".code").querySelector("code"));
+    getSelection().selectAllChildren(code);
     toast("Selected; press Ctrl+C to copy.");
     return;
   }
@@ -86,7 +150,15 @@ document.addEventListener("click", (event) => {
   if (button?.dataset.post) act(button);
   else if (button && "copy" in button.dataset) copy(button);
 });
-document.addEventListener("change", (event) => event.target.closest("[data-auto-submit]")?.requestSubmit());
+document.addEventListener("change", (event) => {
+  if (event.target.dataset.patch) patch(event.target);
+  else event.target.closest("[data-auto-submit]")?.requestSubmit();
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.dataset.api) return;
+  event.preventDefault();
+  submit(event.target);
+});
 document.querySelectorAll("time").forEach((time) => (time.title = new Date(time.dateTime).toLocaleString()));
 const kept = sessionStorage.getItem("toast");
 if (kept) {

@@ -11,14 +11,18 @@ from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 from prefect_worklets.connectors.access import Access
+from prefect_worklets.connectors.access_api import access_routes
 from prefect_worklets.connectors.egress import Egress
+from prefect_worklets.connectors.errors import WorkletsError
 from prefect_worklets.connectors.files import FileStore
 from prefect_worklets.connectors.images import ImageLoader
 from prefect_worklets.connectors.layout import DataDirectory
+from prefect_worklets.connectors.passwords import Passwords
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.connectors.tables import Model, ModelVersion, Project, Run, Worklet, WorkletVersion, now
-from prefect_worklets.connectors.web import SESSION_COOKIE, Guard
+from prefect_worklets.connectors.web import SESSION_COOKIE, Guard, problem_response
 from prefect_worklets.flows import api as flows_api
 from prefect_worklets.flows import bundle
 from prefect_worklets.flows.context import Services
@@ -29,6 +33,8 @@ from prefect_worklets.flows.recent import RecentRuns
 from prefect_worklets.flows.registry import Registry
 from prefect_worklets.panel_views import console
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 
 BASE_URL = "http://console.test"
 PROJECT = '''
@@ -89,6 +95,7 @@ class Instance:
 
     store: Store
     access: Access
+    passwords: Passwords
     data: DataDirectory
     app: Any
     files: FileStore
@@ -123,6 +130,8 @@ def built(folder: Path) -> Iterator[Instance]:
     store.migrate()
     access = Access(store)
     guard = Guard(access)
+    # As strong as a test needs: what argon2 costs is not ours to test.
+    passwords = Passwords(store, access, PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     files = FileStore(store, data.files)
     registry = Registry(store, data.projects)
     recent = RecentRuns()
@@ -132,22 +141,29 @@ def built(folder: Path) -> Iterator[Instance]:
     links = console.ConsoleLinks(prefect_ui="http://127.0.0.1:4200", flow_run=flow_runs.get)
     routes = [
         *flows_api.routes(registry, guard, store, files, recent=recent),
+        *access_routes(guard, passwords, BASE_URL),
         *console.routes(
             store=store,
             guard=guard,
+            passwords=passwords,
             links=links,
             data=data,
             recent_run=recent.get,
             worklet_problem=lambda name: registry.broken.get(name),
         ),
     ]
-    app = InvokeApp(
-        Starlette(routes=routes), registry=registry, engine=engine, guard=guard, journal=journal, recent=recent
-    )
-    yield Instance(store, access, data, app, files, registry, recent, flow_runs)
+    rest = Starlette(routes=routes, exception_handlers={WorkletsError: told})
+    app = InvokeApp(rest, registry=registry, engine=engine, guard=guard, journal=journal, recent=recent)
+    yield Instance(store, access, passwords, data, app, files, registry, recent, flow_runs)
     journal.close()
     engine.close()
     store.close()
+
+
+async def told(_request: Request, error: Exception) -> Response:
+    """As the app tells errors."""
+    assert isinstance(error, WorkletsError)
+    return problem_response(error)
 
 
 @pytest.fixture
