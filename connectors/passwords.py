@@ -201,7 +201,8 @@ def _wait_of(row: SignInFailures, free: int) -> timedelta:
     over = row.count - free
     if over < 0 or now() - row.last_at > FORGIVEN_AFTER:
         return timedelta(0)
-    return row.last_at + min(FIRST_WAIT * 2 ** min(over, 10), LONGEST_WAIT) - now()
+    wait = min(FIRST_WAIT * (1 << min(over, 10)), LONGEST_WAIT)
+    return row.last_at + wait - now()
 
 
 def _forgive(session: Session, *counted: str) -> None:
