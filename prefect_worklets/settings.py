@@ -48,6 +48,10 @@ class Settings(BaseSettings):
         description="Private networks (`10.0.0.0/8`) or `host:port` that URLs from users may lead to, as a JSON list. "
         "By default none.",
     )
+    zoo_mirror: Path | None = Field(
+        default=None,
+        description="A folder with the wheels or files of zoo models, for machines that reach no package registry.",
+    )
     internal_key: SecretStr | None = Field(
         default=None, description="Set by `worklets up` for its own processes; not for people."
     )

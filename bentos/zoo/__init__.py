@@ -6,11 +6,14 @@ import difflib
 
 from ...connectors.errors import NotFound
 from .entry import ZooEntry
+from .signal_entries import SLEEP_STAGES, SPEECH_ACTIVITY
 from .style_transfer_entry import STYLE_TRANSFER
+from .text_entries import FILE_TYPE, LANGUAGE_DETECTION, SENTENCE_EMBEDDING
+from .weights import Weights
 
-_ENTRIES = (STYLE_TRANSFER,)
+_ENTRIES = (FILE_TYPE, LANGUAGE_DETECTION, SENTENCE_EMBEDDING, SLEEP_STAGES, SPEECH_ACTIVITY, STYLE_TRANSFER)
 
-__all__ = ["ZooEntry", "entries", "entry"]
+__all__ = ["Weights", "ZooEntry", "entries", "entry"]
 
 
 def entries() -> list[ZooEntry]:

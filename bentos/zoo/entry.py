@@ -1,15 +1,18 @@
-"""What an entry of the zoo is, and how its weights are found and checked."""
+"""What an entry of the zoo is, and how it becomes a package."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from ...connectors.errors import SetupError
+from ..package import pack
+from ..signature import Signature
+from .weights import Source, Weights, installed_version
 
 INSTALL = "pip install 'prefect-worklets[zoo]'"
 
@@ -20,42 +23,64 @@ class ZooEntry:
 
     Attributes:
         name: under which it is deployed.
+        task: what it is for, in a few words: `text`, `image` and so on, for the listing.
         credit: whose work and weights it is, and their licences.
-        requires: the distribution that carries the weights.
-        packer: makes the package; blocking.
+        module, attribute: the class that serves it, in a file that stands alone.
+        files: the package's files by name, and where each comes from.
+        signature: what it takes and answers.
+        packages: the distributions that must be installed where it runs, besides those of every server.
+        prepare: turns a fetched file into the packaged one, by file name: `(fetched, target) -> None`.
     """
 
     name: str
     title: str
+    task: str
     description: str
     credit: str
-    requires: str
-    packer: Callable[[ZooEntry], Path]
+    module: ModuleType
+    attribute: str
+    files: Mapping[str, Source]
+    signature: Signature
+    packages: tuple[str, ...] = ()
+    prepare: Mapping[str, Callable[[Path, Path], None]] = field(default_factory=dict)
 
-    def package(self) -> Path:
-        """The folder of a new package. Blocking. Raises SetupError if the weights are missing or not the known ones."""
-        return self.packer(self)
+    @property
+    def requires(self) -> str:
+        """Where the weights come from."""
+        return ", ".join(sorted({source.origin for source in self.files.values()}))
+
+    def package(self, weights: Weights) -> Path:
+        """The folder of a new package. Blocking. Raises SetupError if weights are missing or not the known ones."""
+        missing = [name for name in self.packages if installed_version(name) is None]
+        if missing:
+            raise SetupError(f"{self.name} needs {' and '.join(missing)}, which is not installed here: {INSTALL}")
+        with tempfile.TemporaryDirectory(prefix="worklets-zoo-") as place:
+            folder = Path(place)
+            for target, source in self.files.items():
+                fetched = weights.file(source)
+                prepare = self.prepare.get(target)
+                if prepare is None:
+                    (folder / target).symlink_to(fetched)
+                else:
+                    prepare(fetched, folder / target)
+            return pack(
+                f"{self.module.__file__}:{self.attribute}",
+                self.name,
+                sample_input=getattr(self.module, self.attribute)().sample(),
+                signature=self.signature,
+                files=[folder / target for target in self.files],
+                description=self.description,
+                credit=self.credit,
+                labels={"source": "zoo", "task": self.task},
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """The entry as JSON."""
         return {
             "name": self.name,
             "title": self.title,
+            "task": self.task,
             "description": self.description,
             "credit": self.credit,
             "requires": self.requires,
         }
-
-
-def installed_file(module: str, path: str, sha256: str, distribution: str) -> Path:
-    """A file of an installed package, checked. The package is not imported. Raises SetupError."""
-    found = importlib.util.find_spec(module)
-    folders = list(found.submodule_search_locations or ()) if found else []
-    file = Path(folders[0]) / path if folders else None
-    if file is None or not file.is_file():
-        raise SetupError(f"The zoo needs {distribution}, which is not installed: {INSTALL}")
-    with file.open("rb") as opened:
-        actual = hashlib.file_digest(opened, "sha256").hexdigest()
-    if actual != sha256:
-        raise SetupError(f"{file.name} of {distribution} is not the known file (SHA-256 {actual}); {INSTALL}")
-    return file

