@@ -291,8 +291,51 @@ class ViewVersion(StoreTable, table=True):
     view_slug: str = Field(foreign_key="view.slug", ondelete="CASCADE", index=True)
     number: int
     document: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    # project (a push), builder or api
+    source: str = "api"
+    note: str = ""
     created_by: str | None = None
+    created_by_name: str = ""
     created_at: datetime = _time(default_factory=now)
+
+
+class ViewDraft(StoreTable, table=True):
+    """What is being made of a view. Each change counts `revision` up; `base` is the version that it began from."""
+
+    __tablename__ = "view_draft"
+    view_slug: str = Field(primary_key=True, foreign_key="view.slug", ondelete="CASCADE")
+    revision: int = 0
+    base: int | None = None
+    document: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    updated_by: str | None = None
+    updated_by_name: str = ""
+    updated_at: datetime = _time(default_factory=now)
+
+
+class ViewChange(StoreTable, table=True):
+    """One change to a draft: who made it, and what; the newest ones are kept."""
+
+    __tablename__ = "view_change"
+    view_slug: str = Field(primary_key=True, foreign_key="view.slug", ondelete="CASCADE")
+    revision: int = Field(primary_key=True)
+    operations: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    summary: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    client: str = ""
+    created_by: str | None = None
+    created_by_name: str = ""
+    created_at: datetime = _time(default_factory=now)
+
+
+class ViewEditor(StoreTable, table=True):
+    """Somebody who has a view open in the builder, by the browser tab; a tab that is silent is gone."""
+
+    __tablename__ = "view_editor"
+    view_slug: str = Field(primary_key=True, foreign_key="view.slug", ondelete="CASCADE")
+    client: str = Field(primary_key=True)
+    user_id: str
+    name: str
+    selected: str = ""
+    seen_at: datetime = _time(default_factory=now)
 
 
 class ViewState(StoreTable, table=True):

@@ -12,6 +12,7 @@ from ..connectors.access import Role
 from ..connectors.errors import NotFound
 from ..connectors.store import Store
 from ..connectors.web import Guard, json_response, read_json
+from . import drafts_api
 from .components.kinds import KINDS
 from .document import json_schema
 from .publishing import may_open, publish, published, views_for
@@ -27,6 +28,7 @@ def routes(store: Store, guard: Guard) -> list[BaseRoute]:
         Route("/api/views", handlers.publish, methods=["POST"]),
         Route("/api/views/schema", handlers.schema, methods=["GET"]),
         Route("/api/views/components", handlers.components, methods=["GET"]),
+        *drafts_api.routes(store, guard),
         Route("/api/views/{slug}", handlers.read, methods=["GET"]),
     ]
 
@@ -51,7 +53,7 @@ class _Views:
     async def publish(self, request: Request) -> Response:
         principal = await self._guard(request, Role.builder, "publish a view")
         value = await read_json(request, MAX_DOCUMENT_BYTES)
-        version = await asyncio.to_thread(publish, self._store, value, principal.id)
+        version = await asyncio.to_thread(publish, self._store, value, principal.id, by_name=principal.name)
         answer = {"slug": version.view_slug, "version": version.number, "address": f"/views/{version.view_slug}"}
         return json_response(answer, status=201)
 

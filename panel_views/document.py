@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 
 COLUMNS = 12
-# Paths that the views process needs for itself.
-RESERVED_SLUGS = frozenset({"ui", "static", "components", "cdn", "examples"})
+# Paths that the views process and the API need for themselves.
+RESERVED_SLUGS = frozenset({"ui", "static", "components", "cdn", "examples", "drafts", "schema"})
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]

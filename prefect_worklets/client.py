@@ -16,6 +16,7 @@ from .client_handles import (
     RemoteZoo,
 )
 from .client_http import Connection, read_json, segment
+from .client_views import RemoteDrafts
 from .connectors.errors import SetupError
 from .connectors.layout import DataDirectory
 from .profile import read_profile
@@ -43,6 +44,7 @@ class Client:
 
     Attributes:
         worklets, models, runs, zoo: what the server has.
+        drafts: views that are being made, and their versions.
     """
 
     def __init__(self, url: str | None = None, key: str | None = None, data_dir: str | Path | None = None) -> None:
@@ -51,6 +53,7 @@ class Client:
         self.models = RemoteModels(self._connection)
         self.runs = RemoteRuns(self._connection)
         self.zoo = RemoteZoo(self._connection)
+        self.drafts = RemoteDrafts(self._connection)
 
     @property
     def url(self) -> str:

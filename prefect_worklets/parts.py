@@ -97,4 +97,4 @@ class Parts:
 def take_views(session: Session, documents: Mapping[str, dict[str, Any]], by: str | None) -> None:
     """Publish a push's views in the push's own transaction. Raises DefinitionError."""
     for document in documents.values():
-        publish_in(session, document, by)
+        publish_in(session, document, by, by_name="a push", source="project")

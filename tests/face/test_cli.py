@@ -207,6 +207,28 @@ def test_views(instance: Instance, tmp_path: Path) -> None:
     assert instance.run("views", "publish", str(exported)).returncode == 0
 
 
+def test_drafts_and_versions_of_views(instance: Instance, tmp_path: Path) -> None:
+    document = {"slug": "drafted", "title": "One", "pages": [{"components": []}]}
+    file = tmp_path / "drafted.json"
+    file.write_text(json.dumps(document))
+    made = instance.run("views", "import", str(file))
+    assert made.stdout == f"{instance.url}/console/views/drafted/edit\n", made.stderr
+    assert "drafted" in instance.run("views", "list", "--drafts").stdout
+    assert "drafted" not in instance.run("views", "list").stdout
+    assert instance.run("views", "publish", "drafted", "--note", "The first").returncode == 0
+    file.write_text(json.dumps({**document, "title": "Two"}))
+    assert instance.run("views", "import", str(file)).returncode == 0
+    file.write_text(json.dumps({**document, "title": "Three"}))
+    refused = instance.run("views", "import", str(file))
+    assert (refused.returncode, "--replace" in refused.stderr) == (1, True)
+    assert "set the view's title" in instance.run("views", "diff", "drafted").stdout
+    assert instance.run("views", "publish", "drafted").returncode == 0
+    assert json.loads(instance.run("views", "export", "drafted", "--version", "1").stdout)["title"] == "One"
+    rolled = instance.run("views", "rollback", "drafted")
+    assert rolled.stdout == "drafted is at version 3, which is version 1 again.\n", rolled.stderr
+    assert "The first" in instance.run("views", "versions", "drafted").stdout
+
+
 class TestUsersAndKeys:
     def test_a_key_works_and_ends(self, instance: Instance) -> None:
         key = json.loads(instance.run("keys", "create", "ours", "--role", "viewer", "--json").stdout)["key"]
