@@ -67,7 +67,7 @@ class Passwords:
         fits = self._fits(kept.hash if kept is not None else self._hash_of_nobody(), password)
         if user is None or kept is None or not fits or user.disabled:
             raise NotSignedIn(_WRONG)
-        renewed = self._hash(password) if self._hasher.check_needs_rehash(kept.hash) else None
+        renewed = self.hash(password) if self._hasher.check_needs_rehash(kept.hash) else None
         with self._store.session() as session:
             _forgive(session, of_name, of_address)
             current = session.get(Password, user.id)
@@ -88,7 +88,7 @@ class Passwords:
         if user is None:
             raise NotFound("There is no such user; `worklets users list` shows them.")
         check_password(password, user.name)
-        hashed = self._hash(password)
+        hashed = self.hash(password)
         with self._store.session() as session:
             _put(session, user_id, hashed, keep_session)
         self._access.forget()
@@ -136,7 +136,7 @@ class Passwords:
         """Use an invitation up, set the password, and return a new session's token. Raises NotSignedIn, BadInput."""
         user = self.invited(token)
         check_password(password, user.name)
-        hashed = self._hash(password)
+        hashed = self.hash(password)
         with self._store.session() as session:
             link, user = _invitation(session, token, lock=True)
             link.used_at = now()
@@ -149,7 +149,18 @@ class Passwords:
 
     # --- hashing and counting ---------------------------------------------------------------------------
 
-    def _hash(self, password: str) -> str:
+    def guess(self, kept: str, password: str, of: str, address: str) -> bool:
+        """Whether a password is the one kept, for things other than users; counted as theirs are. Raises TooMany."""
+        counted = {of: FREE_FOR_NAME, f"address:{address[:100]}": FREE_FOR_ADDRESS}
+        self._count(counted)
+        if not self._fits(kept, password):
+            return False
+        with self._store.session() as session:
+            _forgive(session, *counted)
+        return True
+
+    def hash(self, password: str) -> str:
+        """A password as it is kept."""
         with self._turns:
             return self._hasher.hash(password)
 
@@ -164,7 +175,7 @@ class Passwords:
 
     def _hash_of_nobody(self) -> str:
         if self._nobodys is None:
-            self._nobodys = self._hash("the password of nobody")
+            self._nobodys = self.hash("the password of nobody")
         return self._nobodys
 
     def _count(self, free: dict[str, int]) -> None:

@@ -338,6 +338,20 @@ class ViewEditor(StoreTable, table=True):
     seen_at: datetime = _time(default_factory=now)
 
 
+class Share(StoreTable, table=True):
+    """A link by which anyone may use a view. Its token is signed and not stored."""
+
+    __tablename__ = "share"
+    id: str = Field(primary_key=True)
+    view_slug: str = Field(foreign_key="view.slug", ondelete="CASCADE", index=True)
+    label: str = ""
+    password_hash: str | None = None
+    created_by: str | None = None
+    created_at: datetime = _time(default_factory=now)
+    expires_at: datetime | None = _time(default=None)
+    revoked_at: datetime | None = _time(default=None)
+
+
 class ViewState(StoreTable, table=True):
     """A persistent value of a view: of one user (`owner` is set) or of the view (`owner` is empty)."""
 

@@ -9,6 +9,7 @@ import asyncio
 import math
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,12 +19,19 @@ from starlette.responses import Response
 
 from .access import SESSION_LIFE, Access, Principal, Role, require
 from .errors import BadInput, NotAllowed, NotSignedIn, TooLarge, TooMany, WorkletsError
+from .limits import RateLimit
+from .shares import Shares
 
 SESSION_COOKIE = "worklets_session"
-# Set by this instance's own processes, with the internal key: the user they act for.
+# Set by this instance's own processes, with the internal key: the user they act for, or a visitor's ticket.
 ON_BEHALF_HEADER = "x-worklets-user"
+# From the app to the views: the ticket of a visitor by a link, and that the page stands in another site's frame. The
+# ticket is signed, and the other changes only by whom a page may be framed, so neither is worth anything forged.
+TICKET_HEADER = "x-worklets-ticket"
+EMBED_HEADER = "x-worklets-embed"
 _SCOPED_PATH = re.compile(r"/api/(worklet|model)s/([^/]+)(?:/|$)")
 _OWN_PATH = re.compile(r"/api/(files|runs)(/|$)")
+_TICKET_PATHS = ("/api/files", "/views/examples/")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -97,11 +105,19 @@ class Guard:
     """Says who calls, and refuses whom a route does not admit.
 
     A caller is known by `Authorization: Bearer KEY`, by the session cookie, or by the instance's internal key
-    together with the user it acts for. A cookie alone may change nothing from another site's page.
+    together with the user it acts for. A cookie alone may change nothing from another site's page. Visitors by a
+    link are known, for files only, by the ticket in the query: they have no account and, in a frame, no cookie.
+
+    Args:
+        access: users, sessions and keys.
+        shares: knows visitors by their tickets; None knows none.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, shares: Shares | None = None) -> None:
         self.access = access
+        self.shares = shares
+        self._guest_requests = RateLimit(600, 300, "requests for files")
+        self._guest_uploads = RateLimit(30, 20, "uploads")
 
     async def __call__(self, request: HTTPConnection, role: Role, doing: str = "do this") -> Principal:
         """The caller. Raises NotSignedIn, NotAllowed."""
@@ -117,6 +133,10 @@ class Guard:
         header = request.headers.get("authorization", "")
         if header[:7].lower() == "bearer ":
             return await self._by_bearer(header[7:].strip(), request)
+        if self.shares is not None and request.scope["path"].startswith(_TICKET_PATHS):
+            ticket = request.query_params.get("ticket")
+            if ticket:
+                return await self._by_ticket(self.shares, ticket, request.scope.get("method"))
         token = request.cookies.get(SESSION_COOKIE)
         if token:
             # A websocket has no method, and may be opened by any site's page with the cookie.
@@ -132,10 +152,21 @@ class Guard:
             return found
         if self.access.is_internal(key):
             user = request.headers.get(ON_BEHALF_HEADER)
+            if user and "." in user and self.shares is not None:
+                guest = await asyncio.to_thread(self.shares.guest, user)
+                return replace(guest.principal, scopes=None)
             if user:
                 return await asyncio.to_thread(self.access.by_user, user)
             return Principal("internal", "internal", Role.admin)
         return await asyncio.to_thread(self.access.by_key, key)
+
+    async def _by_ticket(self, shares: Shares, ticket: str, method: str | None) -> Principal:
+        guest = await asyncio.to_thread(shares.guest, ticket)
+        self._guest_requests.take(guest.principal.id)
+        if method not in _SAFE_METHODS:
+            self._guest_uploads.take(guest.principal.id)
+            self._guest_uploads.take(guest.share)
+        return guest.principal
 
 
 def check_scope(principal: Principal, path: str) -> None:

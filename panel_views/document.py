@@ -18,6 +18,10 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 StateName = Annotated[str, Field(pattern=r"^(session|user|view)\.[A-Za-z][A-Za-z0-9_]{0,62}$")]
 Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,7}$")]
+# A site, as browsers name it: no path, no slash at the end. `https://*.example.org` is every site below one.
+Origin = Annotated[
+    str, Field(pattern=r"^https?://(\*\.)?[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?$", max_length=280)
+]
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
@@ -174,10 +178,18 @@ class StateDeclaration(Part):
 
 
 class ViewAccess(Part):
-    """Who may look: whoever has at least this role, or (`public`) everybody, signed in or not."""
+    """Who may look: whoever has at least this role; only some (`private`); or everybody, signed in or not (`public`).
+
+    Links that are shared (see /api/views/{slug}/shares) let people in beside these.
+    """
 
     public: bool = False
+    private: bool = False
     role: Literal["viewer", "operator", "builder", "admin"] = "viewer"
+    # Names of users whom a private view is for, beside admins.
+    users: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default=[], max_length=500)
+    # Sites whose pages may have the view in a frame.
+    origins: list[Origin] = Field(default=[], max_length=50)
 
 
 class Theme(Part):

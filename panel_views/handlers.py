@@ -23,22 +23,25 @@ from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from ..connectors.access import Principal
 from ..connectors.errors import WorkletsError
+from ..connectors.shares import is_guest
 from ..connectors.store import Store
-from .auth import Doorkeeper, Visit, login_address
+from ..connectors.web import TICKET_HEADER
+from .auth import VISITOR_COOKIE, Doorkeeper, Visit, login_address
 from .components.base import FOLDER, SCRIPTS_VERSION, UI_PATH
+from .document import ViewDocument
 from .publishing import views_for
 
 HERE = Path(__file__).parent
 PANEL_DIST = Path(panel.__file__).parent / "dist"
 CSS = (HERE / "theme.css").read_text(encoding="utf-8")
-# Pages may load, and be framed by, nothing but our own origin. Bokeh starts by inline scripts and makes functions.
+# Pages may load nothing but from our own origin. Bokeh starts by inline scripts and makes functions.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self' blob:; object-src 'none'; base-uri 'none'; form-action 'self'; "
-    "frame-ancestors 'self'"
+    "frame-ancestors "
 )
 SECURITY_HEADERS = {
-    "content-security-policy": POLICY,
+    "content-security-policy": POLICY + "'self'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
 }
@@ -49,7 +52,7 @@ templates.globals.update(css=CSS, ui=UI_PATH)
 
 def user_name(principal: Principal | None) -> str:
     """The name for the page's bar; empty when nobody has signed in."""
-    return principal.name if principal is not None else ""
+    return principal.name if principal is not None and not is_guest(principal) else ""
 
 
 def _say(handler: RequestHandler, error: WorkletsError) -> None:
@@ -64,6 +67,11 @@ def _set_headers(handler: RequestHandler) -> None:
         handler.set_header(name, value)
 
 
+def framed_by(document: ViewDocument) -> str:
+    """The policy of a page that the view's own list of sites may have in a frame."""
+    return POLICY + " ".join(["'self'", *document.access.origins])
+
+
 class ViewPage(DocHandler):  # type: ignore[misc]
     """The page of a view."""
 
@@ -75,12 +83,26 @@ class ViewPage(DocHandler):  # type: ignore[misc]
         """The page, or why not."""
         _set_headers(self)
         visit = getattr(self.request, "worklets_visit", None)
-        if isinstance(visit, WorkletsError) and self.request.worklets_principal is not None:
+        known = self.request.worklets_principal is not None or self.request.worklets_ticket
+        if isinstance(visit, WorkletsError) and known:
             _say(self, visit)
             return
+        if isinstance(visit, Visit):
+            self._settle(visit)
         page = super().get(*args, **kwargs)
         if page is not None:  # None: sent to the login
             await page
+
+    def _settle(self, visit: Visit) -> None:
+        """Let the sites of the view's list have it in a frame, and know a visitor again."""
+        if visit.embedded:
+            self.set_header("content-security-policy", framed_by(visit.document))
+        elif visit.ticket and not self.request.headers.get(TICKET_HEADER):
+            secure = self.request.protocol == "https"
+            path = f"/views/{visit.document.slug}"
+            self.set_cookie(
+                VISITOR_COOKIE, visit.ticket, path=path, httponly=True, samesite="lax", secure=secure, expires_days=180
+            )
 
 
 class ViewAutoload(AutoloadJsHandler):  # type: ignore[misc]
@@ -118,6 +140,18 @@ class ViewSocket(WSHandler):  # type: ignore[misc]
             self.close(1008, "the page belongs to another session")
             return
         await super()._async_open(token)
+        open_sockets(self)[self] = self.request.worklets_visit
+
+    def on_close(self) -> None:
+        """Forget it."""
+        open_sockets(self).pop(self, None)
+        super().on_close()
+
+
+def open_sockets(handler: Any) -> dict[ViewSocket, Visit]:
+    """Every open websocket of the server with whose it is."""
+    found: dict[ViewSocket, Visit] = handler.application.settings.setdefault("worklets_sockets", {})
+    return found
 
 
 def visitor(request: Any) -> str:
@@ -186,7 +220,8 @@ class ViewList(RequestHandler):  # type: ignore[misc]
 
     async def get(self) -> None:
         """The list, or the way to the login."""
-        if await self._doorkeeper.get_user_async(self) is None:
+        await self._doorkeeper.get_user_async(self)
+        if self.request.worklets_principal is None or is_guest(self.request.worklets_principal):
             self.redirect(login_address(self.request.uri or "/views/"))
             return
         _set_headers(self)

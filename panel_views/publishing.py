@@ -10,10 +10,11 @@ from sqlmodel import Session, col, select
 
 from ..connectors.access import Principal, Role
 from ..connectors.errors import NotFound
+from ..connectors.shares import is_guest
 from ..connectors.store import Store
 from ..connectors.tables import View, ViewChange, ViewDraft, ViewVersion, now
 from .checks import parse
-from .document import ViewDocument
+from .document import ViewAccess, ViewDocument
 
 # Changes kept of each draft; whoever saw none of these loads the draft anew.
 CHANGES_KEPT = 500
@@ -190,7 +191,32 @@ def views_for(store: Store, principal: Principal | None) -> list[dict[str, Any]]
 
 
 def may_open(document: ViewDocument, principal: Principal | None) -> bool:
-    """Whether somebody (None: not signed in) may look at a view."""
-    if document.access.public:
+    """Whether somebody (None: not signed in) may look at a view. Of visitors by a link their ticket decides."""
+    access = document.access
+    if access.public:
         return True
-    return principal is not None and principal.role >= Role[document.access.role]
+    if principal is None or is_guest(principal):
+        return False
+    if access.private:
+        return principal.role >= Role.admin or principal.name in access.users
+    return principal.role >= Role[access.role]
+
+
+def change_access(
+    store: Store, slug: str, access: ViewAccess, by: str | None = None, *, by_name: str = "", source: str = "api"
+) -> ViewVersion:
+    """Publish the view as it is, with another answer to who may look; a draft of it gets the same. Raises NotFound."""
+    with store.session() as session:
+        view = session.get(View, slug, with_for_update=True)
+        live = version_of(session, slug, view.published) if view is not None else None
+        if live is None:
+            raise no_view(slug)
+        draft = session.get(ViewDraft, slug)
+        if draft is not None and draft.document != live.document:
+            # Else publishing the draft would open again, or close, what was changed here.
+            changed = ViewDocument.model_validate(draft.document).model_copy(update={"access": access})
+            draft.document = changed.to_json()
+            summary = [{"where": "view", "text": "changed who may look"}]
+            note_change(session, draft, [], summary, by_id=by, by_name=by_name or "Somebody")
+        document = parse(live.document).model_copy(update={"access": access})
+        return publish_in(session, document, by, by_name=by_name, source=source, note="Changed who may look.")

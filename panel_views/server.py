@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,9 @@ from ..connectors.access import Access
 from ..connectors.egress import Egress
 from ..connectors.errors import SetupError, WorkletsError
 from ..connectors.layout import DataDirectory
+from ..connectors.passwords import Passwords
+from ..connectors.secret import derived_key
+from ..connectors.shares import Shares
 from ..connectors.store import Store
 from .auth import Doorkeeper, Visit, signing_key
 from .components.base import SCRIPTS
@@ -45,6 +49,8 @@ PREFIX = "/views"
 # Below the data directory: pictures that image inputs offer to try, at /views/examples/NAME.jpg.
 EXAMPLES = "demo"
 MAX_IMPORT_BYTES = 25_000_000
+# How long somebody may go on who has been signed out, or whose link was revoked.
+WATCH_SECONDS = 3.0
 # What the browser sends over the websocket is numbers, addresses and short texts; files go to /api/files.
 MAX_MESSAGE_BYTES = 1_000_000
 
@@ -57,7 +63,8 @@ class Visitors(Handler):  # type: ignore[misc]
 
     def process_request(self, request: Any) -> dict[str, Any]:
         """Goes into the token."""
-        return {"visitor": visitor(request)}
+        visit = getattr(request, "worklets_visit", None)
+        return {"visitor": visitor(request), "ticket": visit.ticket if isinstance(visit, Visit) else ""}
 
 
 class ViewsServer:
@@ -85,11 +92,13 @@ class ViewsServer:
         self._data = data
         self._internal_key = internal_key
         self._hosts = [host_of(origin) for origin in origins]
-        self._doorkeeper = Doorkeeper(store, Access(store, internal_key))
+        access = Access(store, internal_key)
+        shares = Shares(store, derived_key(data, "shares"), Passwords(store, access))
+        self._doorkeeper = Doorkeeper(store, access, shares)
         self._client = httpx.AsyncClient(base_url=api, trust_env=False)
         self._egress = Egress(max_bytes=MAX_IMPORT_BYTES, timeout=20.0, allow_private=allow_private)
         self._open: set[OpenView] = set()
-        self._closing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, port: int) -> Any:
         """Listen on 127.0.0.1 and return Bokeh's server. Call it on the event loop."""
@@ -116,10 +125,27 @@ class ViewsServer:
             xheaders=True,
         )
         server.start()
+        self._keep(self._watch(server._tornado))
         return server
+
+    async def _watch(self, tornado: Any) -> None:
+        """Close the connections of those whose session or link has ended while their page was open."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            sockets = dict(tornado.settings.get("worklets_sockets", {}))
+            try:
+                ended = await asyncio.to_thread(self._doorkeeper.ended, sockets.values())
+            except Exception:
+                logger.exception("Who is still allowed in could not be asked.")
+                continue
+            for socket, visit in sockets.items():
+                if any(visit is each for each in ended):
+                    socket.close(1008, "the session or the link has ended")
 
     async def close(self) -> None:
         """End every open view and the connections."""
+        for task in self._tasks:
+            task.cancel()
         await asyncio.gather(*(view.close() for view in self._open), return_exceptions=True)
         await self._client.aclose()
         self._store.close()
@@ -149,23 +175,25 @@ class ViewsServer:
 
     def _view(self, visit: Visit, doc: Any) -> OpenView:
         async def identity() -> str:
-            return await self._doorkeeper.still_signed_in(visit)
+            return await self._doorkeeper.still_here(visit)
 
-        persistent = PersistentState(self._store, visit.document.slug, visit.principal.id if visit.principal else None)
+        persistent = PersistentState(self._store, visit.document.slug, visit.principal.id)
 
         async def save(key: str, value: Any) -> None:
-            if visit.principal is not None:
-                await identity()
-                await asyncio.to_thread(persistent.save, key, value)
+            await identity()
+            await asyncio.to_thread(persistent.save, key, value)
 
         gateway = HttpGateway(self._client, self._internal_key, identity, self._egress)
         return OpenView(visit, gateway, save, lambda change: doc.add_next_tick_callback(change))
 
     def _forget(self, view: OpenView) -> None:
         self._open.discard(view)
-        task = asyncio.get_running_loop().create_task(view.close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._keep(view.close())
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def page_variables(visit: Visit) -> dict[str, Any]:
@@ -177,6 +205,9 @@ def page_variables(visit: Visit) -> dict[str, Any]:
         "accent": document.theme.accent,
         "mode": document.theme.mode,
         "user": user_name(visit.principal),
+        "ticket": visit.ticket,
+        "embedded": visit.embedded,
+        "origins": visit.document.access.origins if visit.embedded else [],
         "cells": [cell_of(part) for part in in_order(document.pages[0], None) if part.type != "alert"],
         "scripts": needed_scripts(visit),
     }

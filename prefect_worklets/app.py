@@ -23,6 +23,8 @@ from .flows.invoke import InvokeApp
 from .health import health_routes
 from .panel_views import api as views_api
 from .panel_views import console
+from .panel_views.share_pages import share_routes
+from .panel_views.shares_api import shares_routes
 from .parts import Parts
 from .prefect_links import FlowRunFinder
 from .projects import keep_pushed, serve_demo
@@ -45,6 +47,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     proxy = ViewsProxy(parts.settings.views_url) if parts.settings.views_url else None
     routes = _routes(parts)
     if proxy is not None:
+        routes += share_routes(parts.store, parts.access, parts.shares, proxy)
         routes.append(Mount("/views", app=proxy))
 
     @contextlib.asynccontextmanager
@@ -97,11 +100,13 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             recent=parts.recent,
         ),
         *views_api.routes(parts.store, parts.guard),
+        *shares_routes(parts.store, parts.guard, parts.shares, settings.public_origin),
         *access_routes(parts.guard, parts.passwords, settings.public_origin),
         *console.routes(
             store=parts.store,
             guard=parts.guard,
             passwords=parts.passwords,
+            shares=parts.shares,
             links=links,
             data=parts.data,
             recent_run=parts.recent.get,

@@ -176,6 +176,33 @@ class Client:
         found: dict[str, Any] = self._connection.post("/api/views", document)
         return found
 
+    def share_view(
+        self, slug: str, *, days: float | None = None, password: str | None = None, label: str = ""
+    ) -> dict[str, Any]:
+        """Make a link by which anyone may use a view; tells its `url`, `id` and more.
+
+        Args:
+            slug: the view.
+            days: how long it is valid; None until it is revoked.
+            password: asked of whoever opens it.
+            label: what it is for.
+
+        Raises:
+            NotFound, NotAllowed, BadInput: as the server says.
+        """
+        body = {"days": days, "password": password, "label": label}
+        found: dict[str, Any] = self._connection.post(f"/api/views/{segment(slug)}/shares", body)
+        return found
+
+    def shares(self, slug: str) -> list[dict[str, Any]]:
+        """The links to a view, newest first."""
+        found: list[dict[str, Any]] = self._connection.get(f"/api/views/{segment(slug)}/shares")["shares"]
+        return found
+
+    def unshare_view(self, slug: str, id: str) -> None:
+        """End a link. Raises NotFound."""
+        self._connection.send("DELETE", f"/api/views/{segment(slug)}/shares/{segment(id)}")
+
     def read_file(self, address: str) -> bytes:
         """The content of a stored file, by its address `/api/files/...`, as outputs name it. Raises NotFound."""
         if not address.startswith("/api/files/"):

@@ -20,6 +20,8 @@ from .connectors.egress import Egress
 from .connectors.files import FileStore
 from .connectors.images import ImageLoader
 from .connectors.passwords import Passwords
+from .connectors.secret import derived_key
+from .connectors.shares import Shares
 from .connectors.store import Store
 from .connectors.web import Guard
 from .flows.context import Services
@@ -43,8 +45,9 @@ class Parts:
         self.data = data
         self.store = Store(settings.store_url)
         self.access = Access(self.store, internal_key)
-        self.guard = Guard(self.access)
         self.passwords = Passwords(self.store, self.access)
+        self.shares = Shares(self.store, derived_key(data, "shares"), self.passwords)
+        self.guard = Guard(self.access, self.shares)
         self.files = FileStore(self.store, data.files)
         self.egress = Egress(allow_private=settings.allow_private)
         self.images = ImageLoader(self.files, self.egress)

@@ -1,6 +1,6 @@
 // A picture by drop, dialog, paste or address. The browser sends the file to /api/files itself, so that it
 // does not pass the websocket; the component's value is the file's address.
-import { bytes, component, freshId, h, icon, safeSource } from "./kit.js"
+import { bytes, component, freshId, h, icon, safeSource, withTicket } from "./kit.js"
 
 const CSS = `
   .column { display: flex; flex-direction: column; gap: 8px; height: 100%; }
@@ -41,7 +41,7 @@ const CSS = `
 function upload(file, onPart) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
-    request.open("POST", `/api/files?name=${encodeURIComponent(file.name ?? "picture")}`)
+    request.open("POST", withTicket(`/api/files?name=${encodeURIComponent(file.name ?? "picture")}`))
     request.responseType = "json"
     request.setRequestHeader("content-type", file.type)
     request.upload.onprogress = (event) => event.lengthComputable && onPart(event.loaded / event.total)
@@ -151,7 +151,7 @@ export default component(CSS, ({ root, send, ask }) => {
     attempt += 1
     const mine = attempt
     try {
-      const answer = await fetch(url)
+      const answer = await fetch(withTicket(url))
       if (!answer.ok) throw new Error("The example is not there just now.")
       const blob = await answer.blob()
       if (mine !== attempt) return

@@ -37,9 +37,18 @@ export function icon(name) {
   return svg
 }
 
+// Whoever came by a link has no cookie: a ticket goes with the addresses of files on this server.
+const TICKET = document.querySelector('meta[name="worklets-ticket"]')?.content
+
+export function withTicket(address) {
+  if (!TICKET || !/^\/(api\/files|views\/examples)\b/.test(address)) return address
+  return `${address}${address.includes("?") ? "&" : "?"}ticket=${encodeURIComponent(TICKET)}`
+}
+
 // Addresses that an <img> or a link may get; everything else shows nothing.
 export function safeSource(address) {
-  return typeof address === "string" && /^(\/(?!\/)|data:image\/(png|jpeg|webp|gif);|blob:)/.test(address) ? address : null
+  const safe = typeof address === "string" && /^(\/(?!\/)|data:image\/(png|jpeg|webp|gif);|blob:)/.test(address)
+  return safe ? withTicket(address) : null
 }
 
 export function bytes(count) {

@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from ...connectors.layout import DataDirectory
 from ...connectors.passwords import Passwords
+from ...connectors.shares import Shares
 from ...connectors.store import Store
 from ...connectors.web import Guard
 from ...flows.journal import RunRecord
@@ -18,6 +19,7 @@ from .pages_access import access_pages
 from .pages_models import model_detail, model_list
 from .pages_overview import overview, view_list
 from .pages_runs import run_detail, run_in_prefect, run_list
+from .pages_share import share_pages
 from .pages_worklets import worklet_detail, worklet_list
 from .queries import ConsoleQueries
 from .rendering import Renderer
@@ -33,6 +35,7 @@ def routes(
     store: Store,
     guard: Guard,
     passwords: Passwords,
+    shares: Shares,
     links: ConsoleLinks,
     data: DataDirectory,
     recent_run: Callable[[str], RunRecord | None] = _nothing,
@@ -44,6 +47,7 @@ def routes(
         store: read only; the pages' buttons use the JSON API.
         guard: knows who visits; its Access signs people in and out.
         passwords: sign people in, and let them set one.
+        shares: the links of views.
         links: addresses outside the console.
         data: where the recorder's process leaves word of itself (`run/recorder.json`).
         recent_run: a run by its id for the moment until the store has it (`RecentRuns.get`).
@@ -55,6 +59,8 @@ def routes(
         ConsoleQueries(store),
         Renderer(assets),
         passwords,
+        shares,
+        store,
         links,
         data.run / "recorder.json",
         recent_run,
@@ -71,6 +77,7 @@ def routes(
         "/console/runs/{id}/prefect": run_in_prefect,
         "/console/views": view_list,
         **access_pages(),
+        **share_pages(),
     }
     return [
         assets.route(),

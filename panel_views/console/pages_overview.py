@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from ...connectors.access import Role
 from . import snippets
 from .formats import from_us
 from .queries import Activity
@@ -61,7 +62,8 @@ def overview(site: Site, visit: Visit) -> Response:
 
 def view_list(site: Site, visit: Visit) -> Response:
     """/console/views"""
-    return site.render(visit, "views.html", section="views", views=site.queries.views(visit.principal))
+    views = site.queries.views(visit.principal)
+    return site.render(visit, "views.html", section="views", views=views, may_share=visit.may(Role.builder))
 
 
 def columns(activity: Activity) -> list[Column]:

@@ -16,6 +16,8 @@ from starlette.responses import RedirectResponse, Response
 from ...connectors.access import Principal, Role
 from ...connectors.errors import NotFound, NotSignedIn, WorkletsError
 from ...connectors.passwords import Passwords
+from ...connectors.shares import Shares
+from ...connectors.store import Store
 from ...connectors.web import Guard
 from ...flows.journal import RunRecord
 from .links import ConsoleLinks
@@ -66,6 +68,8 @@ class Site:
     queries: ConsoleQueries
     renderer: Renderer
     passwords: Passwords
+    shares: Shares
+    store: Store
     links: ConsoleLinks
     recorder_file: Path
     recent_run: Callable[[str], RunRecord | None]

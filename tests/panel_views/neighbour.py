@@ -17,11 +17,16 @@ from prefect_worklets.connectors.access import Access, Principal, Role
 from prefect_worklets.connectors.errors import BadInput, Fault, WorkletsError
 from prefect_worklets.connectors.files import FileStore, file_id, file_url
 from prefect_worklets.connectors.layout import DataDirectory
+from prefect_worklets.connectors.passwords import Passwords
+from prefect_worklets.connectors.secret import derived_key
+from prefect_worklets.connectors.shares import Shares
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.connectors.tables import TableRow, new_id
 from prefect_worklets.connectors.web import Guard, json_response, problem_response, read_json
 from prefect_worklets.flows.files_api import FilesApi
 from prefect_worklets.panel_views import api as views_api
+from prefect_worklets.panel_views.share_pages import share_routes
+from prefect_worklets.panel_views.shares_api import shares_routes
 from sqlmodel import col, select
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -30,6 +35,7 @@ from starlette.routing import Mount, Route
 
 from prefect_worklets.proxy import ViewsProxy
 
+ORIGIN = f"http://127.0.0.1:{sys.argv[2] if len(sys.argv) > 2 else 0}"
 INTERNAL_KEY = "key-between-the-processes-of-this-test"
 
 
@@ -37,8 +43,9 @@ class Neighbour:
     def __init__(self, data: DataDirectory, views: str) -> None:
         self.store = Store(data.database_url)
         self.files = FileStore(self.store, data.files)
-        self.guard = Guard(Access(self.store, INTERNAL_KEY))
-        self.access = self.guard.access
+        self.access = Access(self.store, INTERNAL_KEY)
+        self.shares = Shares(self.store, derived_key(data, "shares"), Passwords(self.store, self.access))
+        self.guard = Guard(self.access, self.shares)
         self.views = views
 
     async def rows(self, request: Request) -> Response:
@@ -105,15 +112,18 @@ class Neighbour:
             assert isinstance(error, WorkletsError)
             return problem_response(error)
 
+        views = ViewsProxy(self.views)
         return Starlette(
             routes=[
+                *share_routes(self.store, self.access, self.shares, views),
+                *shares_routes(self.store, self.guard, self.shares, ORIGIN),
                 *FilesApi(self.guard, self.files).routes(),
                 Route("/api/tables/{name}/rows", self.rows),
                 Route("/api/worklets/stylize/invoke", self.invoke, methods=["POST"]),
                 *views_api.routes(self.store, self.guard),
                 Route("/login", self.login),
                 Route("/logout", self.logout),
-                Mount("/views", app=ViewsProxy(self.views)),
+                Mount("/views", app=views),
             ],
             exception_handlers={WorkletsError: tell},
         )

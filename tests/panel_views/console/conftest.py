@@ -20,6 +20,8 @@ from prefect_worklets.connectors.files import FileStore
 from prefect_worklets.connectors.images import ImageLoader
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.passwords import Passwords
+from prefect_worklets.connectors.secret import derived_key
+from prefect_worklets.connectors.shares import Shares
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.connectors.tables import Model, ModelVersion, Project, Run, Worklet, WorkletVersion, now
 from prefect_worklets.connectors.web import SESSION_COOKIE, Guard, problem_response
@@ -32,6 +34,7 @@ from prefect_worklets.flows.journal import Journal
 from prefect_worklets.flows.recent import RecentRuns
 from prefect_worklets.flows.registry import Registry
 from prefect_worklets.panel_views import console
+from prefect_worklets.panel_views.shares_api import shares_routes
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -132,6 +135,7 @@ def built(folder: Path) -> Iterator[Instance]:
     guard = Guard(access)
     # As strong as a test needs: what argon2 costs is not ours to test.
     passwords = Passwords(store, access, PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    shares = Shares(store, derived_key(data, "shares"), passwords)
     files = FileStore(store, data.files)
     registry = Registry(store, data.projects)
     recent = RecentRuns()
@@ -142,10 +146,12 @@ def built(folder: Path) -> Iterator[Instance]:
     routes = [
         *flows_api.routes(registry, guard, store, files, recent=recent),
         *access_routes(guard, passwords, BASE_URL),
+        *shares_routes(store, guard, shares, BASE_URL),
         *console.routes(
             store=store,
             guard=guard,
             passwords=passwords,
+            shares=shares,
             links=links,
             data=data,
             recent_run=recent.get,
