@@ -14,7 +14,7 @@ import orjson
 from ..connectors.errors import ModelFailed, NotFound, TookTooLong, Unavailable
 from .failures import from_data, too_long
 from .manifest import Manifest
-from .slots import LOAD_TIMEOUT, Prediction
+from .slots import LOAD_TIMEOUT, Prediction, Served
 from .socket_http import Answer, ConnectionLost, SocketClient
 from .wire import MEDIA_TYPE, WireError, decode, encode
 
@@ -148,6 +148,7 @@ class HostSlot:
         self.name, _, self.version = tag.partition(":")
         self.signature = manifest.signature
         self.in_flight = 0
+        self.served = Served()
         self._link = link
 
     async def start(self) -> None:

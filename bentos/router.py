@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..connectors.errors import NotFound
+from ..connectors.errors import NotFound, WorkletsError
 from .signature import Signature
 from .slots import Prediction, Slot
 
@@ -62,12 +62,20 @@ class Router:
             quick = slot.quick
             if quick is not None and _small(inputs):
                 return quick(inputs)
-            signature = slot.signature
-            values = await asyncio.to_thread(signature.parse, inputs) if signature.heavy else signature.parse(inputs)
-            outputs = await slot.call(values, DEFAULT_TIMEOUT if timeout is None else timeout)
-            return Prediction(outputs, slot.name, slot.version)
+            return await self._ask(slot, inputs, DEFAULT_TIMEOUT if timeout is None else timeout)
         finally:
             slot.in_flight -= 1
+
+    async def _ask(self, slot: Slot, inputs: Any, timeout: float) -> Prediction:
+        signature, began = slot.signature, time.perf_counter()
+        try:
+            values = await asyncio.to_thread(signature.parse, inputs) if signature.heavy else signature.parse(inputs)
+            outputs = await slot.call(values, timeout)
+        except WorkletsError as error:
+            slot.served.fail(error)
+            raise
+        slot.served.answered.add(time.perf_counter() - began)
+        return Prediction(outputs, slot.name, slot.version)
 
     def names(self) -> list[str]:
         """The models that are live, by name."""

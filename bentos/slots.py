@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
+from ..connectors.errors import BadInput
+from ..connectors.meters import Meter
 from .failures import model_failed
 from .hosted import HostedModel
 from .manifest import Manifest
@@ -33,12 +35,33 @@ class Prediction(NamedTuple):
     version: str
 
 
+class Served:
+    """What a slot has answered since it was loaded.
+
+    Attributes:
+        answered: the calls that have an answer, by how long they took.
+        failed: the calls that ended otherwise, by the name of what they raised.
+    """
+
+    __slots__ = ("answered", "failed")
+
+    def __init__(self) -> None:
+        self.answered = Meter()
+        self.failed: dict[str, int] = {}
+
+    def fail(self, error: BaseException) -> None:
+        """Count a call that raised."""
+        name = type(error).__name__
+        self.failed[name] = self.failed.get(name, 0) + 1
+
+
 class Slot(Protocol):
     """A loaded version of a model.
 
     Attributes:
         in_flight: calls that have not been answered; a slot is closed at zero.
         quick: the call for the event loop, or None where it belongs elsewhere. Ask anew for each call.
+        served: what it has answered.
     """
 
     name: str
@@ -48,6 +71,7 @@ class Slot(Protocol):
     signature: Signature
     in_flight: int
     quick: Callable[[Any], Prediction] | None
+    served: Served
 
     async def start(self) -> None:
         """Load the model. Raises ModelFailed, TookTooLong, Unavailable."""
@@ -80,6 +104,7 @@ class InProcessSlot:
         self.name, _, self.version = model.tag.partition(":")
         self.signature = model.manifest.signature
         self.in_flight = 0
+        self.served = Served()
         self.quick: Callable[[Any], Prediction] | None = None
         self._average_ns = float(_CAP_NS)
         self._waits = 0.0
@@ -123,16 +148,23 @@ class InProcessSlot:
         self.model.close()
 
     def _call_now(self, inputs: Any) -> Prediction:
-        values = self.signature.parse(inputs)
+        try:
+            values = self.signature.parse(inputs)
+        except BadInput as error:
+            self.served.fail(error)
+            raise
         began, began_computing = time.perf_counter_ns(), time.thread_time_ns()
         try:
             outputs = self.model.loaded.predict(values)
         except (Exception, SystemExit) as error:
-            raise model_failed(self.model.tag, error) from error
+            failure = model_failed(self.model.tag, error)
+            self.served.fail(failure)
+            raise failure from error
         computed, took = time.thread_time_ns() - began_computing, time.perf_counter_ns() - began
         # On a busy machine the time that passes tells of other processes; so it is computing that counts.
         self._waits += _WEIGHT * ((took > _WAITS_NS) - self._waits)
         self._note(computed if self._waits < _WAITS_SHARE else took)
+        self.served.answered.add(took * 1e-9)
         return Prediction(outputs, self.name, self.version)
 
     def _note(self, took_ns: int) -> None:

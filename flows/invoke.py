@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..connectors.access import Principal, Role, require
 from ..connectors.errors import BadInput, NodeFailed, NotSignedIn, TooLarge, WorkletsError
+from ..connectors.meters import Meters
 from ..connectors.web import Guard, check_scope, problem
 from .engine import Engine, Execution, error_record
 from .forms import as_input, read_form
@@ -74,6 +75,7 @@ class InvokeApp:
         journal: takes the run's record, before the answer leaves.
         recent: remembers the last runs, until the store has them.
         body_limit: bytes of a request's body.
+        meters: counts runs by worklet and state.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class InvokeApp:
         journal: Journal,
         recent: RecentRuns | None = None,
         body_limit: int = BODY_LIMIT,
+        meters: Meters[tuple[str, str]] | None = None,
     ) -> None:
         self.app = app
         self.registry = registry
@@ -94,6 +97,8 @@ class InvokeApp:
         self.journal = journal
         self.recent = recent if recent is not None else RecentRuns()
         self.body_limit = body_limit
+        # By worklet and state, from the first node's start to the last one's end.
+        self.meters: Meters[tuple[str, str]] = meters if meters is not None else Meters()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -234,6 +239,7 @@ class InvokeApp:
         error: WorkletsError | None,
     ) -> None:
         context = execution.context
+        self.meters.add((live.name, execution.state), execution.elapsed_us * 1e-6)
         record = RunRecord(
             context.run_id,
             live.name,

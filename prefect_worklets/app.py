@@ -21,6 +21,7 @@ from .connectors.web import problem_response
 from .flows import api as worklets_api
 from .flows.invoke import InvokeApp
 from .health import health_routes
+from .metrics import metrics_routes
 from .panel_views import api as views_api
 from .panel_views import console
 from .panel_views.share_pages import share_routes
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         journal=parts.journal,
         recent=parts.recent,
         body_limit=parts.settings.max_body,
+        meters=parts.run_meters,
     )
 
 
@@ -89,6 +91,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
     return [
         Route("/", lambda request: RedirectResponse("/console")),
         *health_routes(parts),
+        *metrics_routes(parts),
         *models_api.routes(
             parts.router, parts.deployer, parts.guard, parts.data, images=parts.images, predict_limit=settings.max_body
         ),

@@ -19,6 +19,7 @@ from .connectors.access import Access
 from .connectors.egress import Egress
 from .connectors.files import FileStore
 from .connectors.images import ImageLoader
+from .connectors.meters import Meters
 from .connectors.passwords import Passwords
 from .connectors.secret import derived_key
 from .connectors.shares import Shares
@@ -59,6 +60,7 @@ class Parts:
         self.registry = Registry(self.store, data.projects, take_views)
         self.journal = Journal(data.journal)
         self.recent = RecentRuns()
+        self.run_meters: Meters[tuple[str, str]] = Meters()
         # True once the models and worklets that were live before are live again.
         self.ready = False
 

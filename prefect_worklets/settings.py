@@ -48,6 +48,9 @@ class Settings(BaseSettings):
         description="Private networks (`10.0.0.0/8`) or `host:port` that URLs from users may lead to, as a JSON list. "
         "By default none.",
     )
+    open_metrics: bool = Field(
+        default=False, description="Let anybody who reaches the address read `/metrics`, without a key."
+    )
     zoo_mirror: Path | None = Field(
         default=None,
         description="A folder with the wheels or files of zoo models, for machines that reach no package registry.",
