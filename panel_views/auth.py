@@ -19,6 +19,7 @@ from ..connectors.secret import derived_key
 from ..connectors.shares import Guest, Shares
 from ..connectors.store import Store
 from ..connectors.web import EMBED_HEADER, SESSION_COOKIE, TICKET_HEADER
+from .components.bridge import checked_parameters
 from .document import ViewDocument
 from .publishing import may_open, published
 from .state import PersistentState
@@ -37,6 +38,7 @@ class Visit:
     state: dict[str, Any] = field(default_factory=dict)
     ticket: str = ""
     embedded: bool = False
+    params: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class _Claim:
     ticket: str
     earlier: str
     embedded: bool
+    params: dict[str, str]
 
 
 class Doorkeeper(AuthProvider):  # type: ignore[misc]  # bokeh is not typed here
@@ -86,6 +89,7 @@ class Doorkeeper(AuthProvider):  # type: ignore[misc]  # bokeh is not typed here
             request.headers.get(TICKET_HEADER) or ticket_in_token(handler) or _ticket_of_file(handler),
             _cookie(request, VISITOR_COOKIE),
             EMBED_HEADER in request.headers,
+            {name: values[-1].decode(errors="replace") for name, values in request.query_arguments.items()},
         )
         return await asyncio.to_thread(self._find, request, claim, handler.path_kwargs.get("slug"))
 
@@ -131,7 +135,8 @@ class Doorkeeper(AuthProvider):  # type: ignore[misc]  # bokeh is not typed here
             raise NotAllowed(f"This view is open to {whom}; ask its owner for access, or for a link.")
         state = PersistentState(self._store, slug, principal.id).load(document)
         ticket = guest.ticket if guest is not None else ""
-        return Visit(document, principal, claim.session, state, ticket, claim.embedded)
+        params = checked_parameters(claim.params)
+        return Visit(document, principal, claim.session, state, ticket, claim.embedded, params)
 
     async def still_here(self, visit: Visit) -> str:
         """For whom the API is to act: a user's id, or a visitor's ticket.

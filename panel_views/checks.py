@@ -21,7 +21,9 @@ from .document import (
     ComponentBinding,
     EventBinding,
     ExpressionBinding,
+    ParamBinding,
     RunWorklet,
+    SendEvent,
     SetState,
     StateBinding,
     TableBinding,
@@ -150,6 +152,9 @@ def _action(document: ViewDocument, loc: Loc, action: Action) -> Iterator[Fault]
         yield from _state(document, (*loc, "state"), action.state)
         yield from _binding(document, (*loc, "value"), action.value)
         yield from _no_table((*loc, "value"), action.value)
+    elif isinstance(action, SendEvent) and action.data is not None:
+        yield from _binding(document, (*loc, "data"), action.data)
+        yield from _no_table((*loc, "data"), action.data)
 
 
 def _no_table(loc: Loc, binding: Binding) -> Iterator[Fault]:
@@ -173,6 +178,10 @@ def _binding(document: ViewDocument, loc: Loc, binding: Binding) -> Iterator[Fau
 
 
 def _read(document: ViewDocument, loc: Loc, path: tuple[str, ...]) -> Iterator[Fault]:
+    if path[0] == "params":
+        if len(path) < 2:
+            yield Fault(loc, "params alone names no parameter", "expression", "write params.NAME")
+        return
     if path[0] == "user":
         if path[1:] not in (("id",), ("name",), ("role",)):
             yield Fault(loc, f"{'.'.join(path)} can't be read", "expression", "use user.id, user.name or user.role")
@@ -242,6 +251,13 @@ def state_reads(binding: Binding) -> Iterator[str]:
                 yield f"{_EXPRESSION_STATE[path[0]]}.{path[1]}"
 
 
+def reads_params(binding: Binding) -> bool:
+    """Whether a binding reads parameters."""
+    if isinstance(binding, ExpressionBinding):
+        return any(path[0] == "params" for path in parse_expression(binding.expr).reads)
+    return isinstance(binding, ParamBinding)
+
+
 def _unknown(loc: Loc, what: str, name: str, known: list[str]) -> Fault:
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     if close:
@@ -255,12 +271,13 @@ def _unknown(loc: Loc, what: str, name: str, known: list[str]) -> Fault:
 
 def _readable(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     # pydantic puts a union's tag into the path; it is no key of the document.
-    tags = {"state", "component", "table", "user", "constant", "expr", "event", "run_worklet", "set_state", "refresh"}
+    tags = {"state", "component", "table", "user", "param", "constant", "expr", "event"}
+    tags |= {"run_worklet", "set_state", "refresh", "send"}
     kept: list[int | str] = []
     for index, part in enumerate(loc):
         previous = loc[index - 1] if index else None
         before = loc[index - 2] if index > 1 else None
-        in_binding = before in ("bindings", "input") or previous == "value"
+        in_binding = before in ("bindings", "input") or previous in ("value", "data")
         in_action = isinstance(previous, int) and len(loc) > 3 and "actions" in loc[:index]
         if part in tags and (in_binding or in_action):
             continue

@@ -62,6 +62,13 @@ class UserBinding(Part):
     user: Literal["id", "name", "role"]
 
 
+class ParamBinding(Part):
+    """A parameter: of the page's address (`?name=value`), or given by the page that has the view in a frame."""
+
+    param: Name
+    default: JsonValue = None
+
+
 class ConstantBinding(Part):
     """A value as it stands."""
 
@@ -80,9 +87,14 @@ class EventBinding(Part):
     event: Path
 
 
+_TAGS = ("state", "component", "table", "user", "param", "constant", "expr", "event")
+
+
 def _binding_tag(value: Any) -> str | None:
     keys = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
-    found = [key for key in ("state", "component", "table", "user", "constant", "expr", "event") if key in keys]
+    found = [
+        key for key in ("state", "component", "table", "user", "param", "constant", "expr", "event") if key in keys
+    ]
     return found[0] if found else None
 
 
@@ -91,13 +103,14 @@ Binding = Annotated[
     | Annotated[ComponentBinding, Tag("component")]
     | Annotated[TableBinding, Tag("table")]
     | Annotated[UserBinding, Tag("user")]
+    | Annotated[ParamBinding, Tag("param")]
     | Annotated[ConstantBinding, Tag("constant")]
     | Annotated[ExpressionBinding, Tag("expr")]
     | Annotated[EventBinding, Tag("event")],
     Discriminator(
         _binding_tag,
         custom_error_type="binding",
-        custom_error_message="a binding has one of the keys state, component, table, user, constant, expr or event",
+        custom_error_message="a binding has one of the keys " + ", ".join(_TAGS[:-1]) + " or " + _TAGS[-1],
     ),
 ]
 
@@ -129,7 +142,15 @@ class Refresh(Part):
     table: TableName
 
 
-Action = Annotated[RunWorklet | SetState | Refresh, Field(discriminator="do")]
+class SendEvent(Part):
+    """Tell the page that has the view in a frame of something; without such a page nothing happens."""
+
+    do: Literal["send"]
+    event: Name
+    data: Binding | None = None
+
+
+Action = Annotated[RunWorklet | SetState | Refresh | SendEvent, Field(discriminator="do")]
 
 
 # --- components, pages, document -------------------------------------------------------------------------

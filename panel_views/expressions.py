@@ -1,6 +1,6 @@
 """The expression language of bindings: simpleeval over plain JSON, with limits. Never Python's own eval.
 
-An expression sees `session`, `user_state`, `view`, `components` and `user`:
+An expression sees `session`, `user_state`, `view`, `components`, `user` and `params`:
 `components.size.value * 2`, `session.result.width if session.result else 0`.
 """
 
@@ -18,7 +18,7 @@ from ..connectors.errors import BadInput
 
 MAX_LENGTH = 500
 MAX_NODES = 120
-ROOTS = ("session", "user_state", "view", "components", "user")
+ROOTS = ("session", "user_state", "view", "components", "user", "params")
 _FUNCTIONS = {
     "len": len,
     "round": round,

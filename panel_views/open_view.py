@@ -9,6 +9,7 @@ from typing import Any
 from ..connectors.errors import WorkletsError
 from .auth import Visit
 from .components.base import Events, ViewComponent
+from .components.bridge import Bridge
 from .components.grid import DRAWN, Grid, cell_of
 from .document import Component, Page
 from .gateway import Gateway
@@ -40,8 +41,18 @@ class OpenView:
         drawn = [part for part in self._page.components if part.type in DRAWN]
         self._components: dict[str, ViewComponent] = {part.id: DRAWN[part.type](part, events) for part in drawn}
         self.runtime = Runtime(
-            visit.document, gateway, visit.principal, visit.state, self._on_property, self._on_fault, save
+            visit.document,
+            gateway,
+            visit.principal,
+            visit.state,
+            self._on_property,
+            self._on_fault,
+            save,
+            visit.params,
+            self._on_send,
         )
+        # Only a page around the view needs one.
+        self.bridge = Bridge(self.runtime.set_params) if visit.embedded else None
         self.root = self._grid()
         self.runtime.start()
         self._building = False
@@ -96,6 +107,11 @@ class OpenView:
         shown = self._components.get(component)
         if shown is not None:
             self._do(lambda: shown.fault(message))
+
+    def _on_send(self, event: str, data: Any) -> None:
+        if self.bridge is not None:
+            bridge = self.bridge
+            self._do(lambda: bridge.send(event, data))
 
     def _do(self, change: Callable[[], None]) -> None:
         """Make a change in the page; those of one turn of the loop go together, in their order."""

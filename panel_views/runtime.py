@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from ..connectors.access import Principal
 from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
-from .checks import component_reads, property_edges, state_reads
+from .checks import component_reads, property_edges, reads_params, state_reads
 from .components.kinds import KINDS, fault_text
 from .document import (
     Action,
@@ -28,8 +28,10 @@ from .document import (
     ConstantBinding,
     EventBinding,
     ExpressionBinding,
+    ParamBinding,
     Refresh,
     RunWorklet,
+    SendEvent,
     SetState,
     StateBinding,
     TableBinding,
@@ -65,6 +67,7 @@ class Cell:
 
 OnProperty = Callable[[str, str, Cell], None]
 OnFault = Callable[[str, str | None], None]
+OnSend = Callable[[str, Any], None]
 
 
 async def _save_nothing(key: str, value: Any) -> None:
@@ -82,6 +85,8 @@ class Runtime:
         on_property: told of each new value of a bound property `(component, property, cell)`.
         on_fault: told that a run found fault with what a component gave `(component, message)`; None clears it.
         save: keeps a state's new value.
+        params: the parameters that the page was opened with.
+        on_send: told what the view tells the page around it `(event, data)`.
     """
 
     def __init__(
@@ -93,6 +98,8 @@ class Runtime:
         on_property: OnProperty,
         on_fault: OnFault = lambda component, message: None,
         save: Save = _save_nothing,
+        params: Mapping[str, Any] | None = None,
+        on_send: OnSend = lambda event, data: None,
     ) -> None:
         self._document = document
         self._gateway = gateway
@@ -100,6 +107,8 @@ class Runtime:
         self._on_property = on_property
         self._on_fault = on_fault
         self._save = save
+        self._params = dict(params or {})
+        self._on_send = on_send
         self._states = {key: Cell.of(value) for key, value in state.items()}
         self._values: dict[tuple[str, str], Any] = _first_values(document)
         self._tables: dict[tuple[str, int], Cell] = {}
@@ -144,6 +153,11 @@ class Runtime:
         self._generations[key] = self._generations.get(key, 0) + 1
         self._put_state(key, Cell.of(value))
         self._spawn(self._keep(key, value))
+
+    def set_params(self, params: Mapping[str, Any]) -> None:
+        """Take parameters beside those that there are; of the same name the newer one counts."""
+        self._params = {**self._params, **params}
+        self._recompute_readers(reads_params)
 
     async def refresh(self, table: str) -> None:
         """Read a table again, for every binding that shows it."""
@@ -196,6 +210,11 @@ class Runtime:
                 return False
             self.set_state(action.state, cell.value)
             return True
+        if isinstance(action, SendEvent):
+            cell = self._evaluate(action.data, data) if action.data is not None else Cell()
+            if cell.status != "error":
+                self._on_send(action.event, cell.value)
+            return cell.status != "error"
         raise AssertionError(f"an action without meaning: {action!r}")
 
     async def _run(self, action: RunWorklet, data: Any) -> bool:
@@ -296,6 +315,8 @@ class Runtime:
             return self._tables[binding.table, binding.limit]
         if isinstance(binding, UserBinding):
             return Cell.of(self._user.get(binding.user))
+        if isinstance(binding, ParamBinding):
+            return Cell.of(self._params.get(binding.param, binding.default))
         if isinstance(binding, ConstantBinding):
             return Cell.of(binding.constant)
         if isinstance(binding, EventBinding):
@@ -305,6 +326,7 @@ class Runtime:
     def _evaluate_expression(self, binding: ExpressionBinding) -> Cell:
         names: dict[str, Any] = {"session": {}, "user_state": {}, "view": {}, "components": {}}
         names["user"] = {"id": None, "name": None, "role": None, **self._user}
+        names["params"] = self._params
         roots = {"session": "session", "user": "user_state", "view": "view"}
         for key, cell in self._states.items():
             scope, _, name = key.partition(".")

@@ -167,6 +167,8 @@ class ViewsServer:
         self._open.add(view)
         doc.on_session_destroyed(lambda context: self._forget(view))
         view.root.server_doc(doc, title=visit.document.title, location=False)
+        if view.bridge is not None:
+            view.bridge.server_doc(doc, location=False)
         # Bokeh's own way back into a session that the server no longer has leaves a page that does nothing; shell.js
         # loads the page again instead, and what matters is in the store.
         doc.config.update(reconnect_session=False, notify_connection_status=False)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..connectors.access import Access
@@ -50,6 +51,7 @@ def share_routes(store: Store, access: Access, shares: Shares, views: ASGIApp) -
     doors = _Doors(store, access, shares, views)
     return [
         Mount("/share", app=_below("/share/", doors.by_link, doors)),
+        Route("/embed.js", doors.script, methods=["GET"]),
         Mount("/embed", app=_below("/embed/", doors.in_frame, doors)),
     ]
 
@@ -88,6 +90,7 @@ class _Doors:
         self._shares = shares
         self._views = views
         self._renderer = Renderer(Assets())
+        self._script = (Path(__file__).parent / "components" / "embed.js").read_bytes()
         self._of_address = RateLimit(60, 60, "visits from your address")
         self._of_link = RateLimit(600, 300, "visits by this link")
 
@@ -132,6 +135,12 @@ class _Doors:
             samesite="lax",
         )
         headers.append("set-cookie", response.headers["set-cookie"])
+
+    async def script(self, _request: Request) -> Response:
+        """The script by which another site's page shows a view; it is the same for all, and secret to nobody."""
+        headers = {"cache-control": "public, max-age=3600", "x-content-type-options": "nosniff"}
+        headers["cross-origin-resource-policy"] = "cross-origin"
+        return Response(self._script, headers=headers, media_type="text/javascript")
 
     # --- /embed/{slug} ----------------------------------------------------------------------------------
 

@@ -3,6 +3,14 @@ const stage = document.getElementById("stage")
 const lost = document.querySelector(".lost")
 const PATIENCE = 15_000
 
+// In a frame of another site no cookie keeps who a visitor is, so the frame's own address does.
+const ticket = document.querySelector('meta[name="worklets-ticket"]')?.content
+if (ticket && document.body.classList.contains("embedded")) {
+  const address = new URL(location)
+  address.searchParams.set("visitor", ticket)
+  history.replaceState(null, "", address)
+}
+
 function say(text) {
   lost.firstElementChild.textContent = text
   lost.hidden = false

@@ -1,0 +1,2 @@
+worklets users add marie --role viewer
+worklets users invite marie

@@ -1,0 +1,1 @@
+worklets views share stylize --expires 7d --label "The spring fair"
