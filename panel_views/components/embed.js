@@ -31,13 +31,18 @@
   script.after(frame)
 
   const post = (message) => frame.contentWindow?.postMessage({ worklets: 1, ...message }, origin)
-  frame.send = (params) => post({ kind: "params", params })
+  // What is sent before the view listens, or before it is loaded anew, is not lost.
+  let given = {}
+  frame.send = (params) => post({ kind: "params", params: (given = { ...given, ...params }) })
   frame.addEventListener("load", () => post({ kind: "hello" }))
   addEventListener("message", (event) => {
     if (event.source !== frame.contentWindow || event.origin !== origin || event.data?.worklets !== 1) return
     const { kind, height, visitor: ticket, event: name, data } = event.data
-    if (kind === "ready") post({ kind: "hello" })
-    else if (kind === "size" && Number.isFinite(height)) frame.style.height = `${Math.min(Math.max(height, 40), 20_000)}px`
+    if (kind === "ready") {
+      post({ kind: "hello" })
+      frame.send({})
+    }
+    if (kind === "size" && Number.isFinite(height)) frame.style.height = `${Math.min(Math.max(height, 40), 20_000)}px`
     else if (kind === "visitor" && typeof ticket === "string") remember(ticket)
     else if (kind === "event") frame.dispatchEvent(new CustomEvent("worklets", { detail: { event: name, data }, bubbles: true }))
   })
