@@ -24,7 +24,7 @@ def components() -> str:
 
     parts = []
     for kind in KINDS.values():
-        facts = []
+        facts = [f"In the palette: {kind.category}."]
         if kind.values:
             facts.append(f"Values: {_codes(sorted(kind.values))}.")
         if kind.events:

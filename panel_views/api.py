@@ -71,6 +71,8 @@ def _described(name: str) -> dict[str, object]:
     return {
         "type": kind.name,
         "title": kind.title,
+        "category": kind.category,
+        "about": kind.about,
         "properties": kind.properties.model_json_schema(),
         "values": sorted(kind.values),
         "events": sorted(kind.events),

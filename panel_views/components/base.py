@@ -14,11 +14,12 @@ from typing import Any, ClassVar
 
 import param
 from panel.custom import JSComponent
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from ..document import Component
 from ..runtime import Cell
-from .kinds import KINDS, Kind
+from .kind import Kind
+from .kinds import KINDS
 
 logger = logging.getLogger(__name__)
 
@@ -32,11 +33,14 @@ UI_PATH = f"/views/ui/{SCRIPTS_VERSION}"
 class Drawn(JSComponent):  # type: ignore[misc]  # Panel is not typed here
     """A component in the browser whose script is a file of this folder, served from our own origin."""
 
-    _script: ClassVar[str] = ""
+    @classmethod
+    def script(cls) -> str:
+        """The script's name, without its ending."""
+        raise NotImplementedError
 
     @classmethod
     def _render_esm(cls, compiled: bool | str = True, server: bool = False) -> str:
-        return f"{UI_PATH}/{cls._script}.js"
+        return f"{UI_PATH}/{cls.script()}.js"
 
     def _get_properties(self, doc: Any) -> dict[str, Any]:
         # "url": the browser imports the script from its address instead of from text in the page.
@@ -69,9 +73,15 @@ class ViewComponent(Drawn):
         self._declared = component
         self._outlet = events
         self._complaint: str | None = None
+        self._troubles: dict[str, str] = {}
         self._plain = {name: self.kind().default(name) for name in self.kind().names()}
         self._plain = {**self._jsonable(self._plain), **component.properties}
         super().__init__(props=self._shown(), status={}, styles={"width": "100%", "height": "100%"})
+
+    @classmethod
+    def script(cls) -> str:
+        """The script has the type's name."""
+        return cls.type
 
     @classmethod
     def kind(cls) -> Kind:
@@ -83,6 +93,9 @@ class ViewComponent(Drawn):
         if cell.status != "error" or cell.value is not None:
             value = cell.value if cell.value is not None else self._declared.properties.get(name)
             self._plain = {**self._plain, name: self.kind().default(name) if value is None else value}
+        self._troubles.pop(name, None)
+        if cell.status == "error" and cell.error:
+            self._troubles[name] = str(cell.error.get("detail", ""))
         status = {**self.status, name: cell.status}
         self.param.update(props=self._shown(), status=status)
 
@@ -99,6 +112,14 @@ class ViewComponent(Drawn):
         """What goes to the browser for these properties."""
         return props
 
+    def complaint(self, value: Any) -> str | None:
+        """What is wrong with a value that its user gave and that has the right type."""
+        return None
+
+    def ask(self, what: str, data: Any) -> None:
+        """A question from the browser that is neither a value nor an event."""
+        self._outlet.asked(self._declared.id, what, data)
+
     def read_event(self, event: str, data: Any) -> Any:
         """What an event of the browser means to actions. Raises LookupError, ValueError for nonsense."""
         return None
@@ -107,22 +128,21 @@ class ViewComponent(Drawn):
         props = self._jsonable(self._plain)
         if self._complaint is not None:
             props["error"] = self._complaint
-        return self.transform(props)
+        props = self.transform(props)
+        if self._troubles:
+            props["fault"] = next(iter(self._troubles.values()))
+        return props
 
     @staticmethod
     def _jsonable(props: dict[str, Any]) -> dict[str, Any]:
-        return {
-            name: [part.model_dump() if hasattr(part, "model_dump") else part for part in value]
-            if isinstance(value, list)
-            else value
-            for name, value in props.items()
-        }
+        return {name: _plain_json(value) for name, value in props.items()}
 
     def _handle_msg(self, data: Any) -> None:
         """What the browser sent is not to be trusted: only known names, only values that fit."""
         if not isinstance(data, dict):
             return
-        if data.get("value") in self.kind().values:
+        # A value that is no property is one that the component itself tells of.
+        if data.get("value") in self.kind().values.intersection(self.kind().names()):
             self._receive(data["value"], data.get("data"))
         elif data.get("event") in self.kind().events:
             try:
@@ -131,7 +151,10 @@ class ViewComponent(Drawn):
                 return
             self._outlet.fired(self._declared.id, data["event"], payload)
         elif isinstance(data.get("ask"), str):
-            self._outlet.asked(self._declared.id, data["ask"], data.get("data"))
+            try:
+                self.ask(data["ask"], data.get("data"))
+            except (LookupError, TypeError, ValueError):
+                return
 
     def _receive(self, name: str, value: Any) -> None:
         try:
@@ -139,13 +162,32 @@ class ViewComponent(Drawn):
         except ValidationError:
             logger.info("The component %s got a value from a browser that does not fit.", self._declared.id)
             return
-        self.accept(name, checked)
+        self.accept(name, _plain_json(checked))
 
     def accept(self, name: str, value: Any) -> None:
-        """Take a checked value as its user's, and tell of it."""
-        self._complaint = None
+        """Take a checked value as its user's, and tell of it. One that is refused stays in the field, unread."""
+        complaint = self.complaint(value) if name == "value" else None
+        self._complaint = complaint
         self._plain = {**self._plain, name: value}
         self.param.update(props=self._shown(), status={**self.status, name: "ready"})
-        self._outlet.changed(self._declared.id, name, value)
-        if "change" in self.kind().events:
+        self._outlet.changed(self._declared.id, name, None if complaint else value)
+        if "change" in self.kind().events and complaint is None:
             self._outlet.fired(self._declared.id, "change", {"value": value})
+
+    def value(self) -> Any:
+        """The value as it stands in the field, right or wrong."""
+        return self._plain.get("value")
+
+    def reset(self) -> None:
+        """Put the first value back, without a word about faults."""
+        self._complaint = None
+        first = self._declared.properties.get("value", self.kind().default("value"))
+        self._plain = {**self._plain, "value": first}
+        self.props = {**self._shown(), "error": None}
+        self._outlet.changed(self._declared.id, "value", first)
+
+
+def _plain_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_plain_json(part) for part in value]
+    return value.model_dump() if isinstance(value, BaseModel) else value

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
-from ..runtime import Cell, part_of
+from ..runtime import part_of
 from .base import ViewComponent
 
 
@@ -12,14 +12,6 @@ class Gallery(ViewComponent):
     """Draws `gallery`. The event `select` brings the whole item."""
 
     type = "gallery"
-    _script: ClassVar[str] = "gallery"
-    _error: str | None = None
-
-    def show_cell(self, name: str, cell: Cell) -> None:
-        """Show a bound property's new value, or why there is none."""
-        if name == "items":
-            self._error = str(cell.error.get("detail", "")) if cell.error else None
-        super().show_cell(name, cell)
 
     def transform(self, props: dict[str, Any]) -> dict[str, Any]:
         """The tiles in place of the items."""
@@ -33,7 +25,7 @@ class Gallery(ViewComponent):
             }
             for index, item in enumerate(items)
         ]
-        return {"tiles": tiles, "empty": props["empty"], "fault": self._error}
+        return {"tiles": tiles, "empty": props["empty"]}
 
     def read_event(self, event: str, data: Any) -> Any:
         """The item at the number that the browser sent."""

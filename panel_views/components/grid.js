@@ -33,7 +33,12 @@ own.replaceSync(`
   }
 `)
 
-const FITS = new Set(["text", "markdown", "button", "slider", "number", "progress", "gallery"])
+// Kinds that take the height of what they show, instead of at least the height of their place.
+const FITS = new Set(["text", "markdown", "button", "slider", "number", "progress", "gallery", "text_input", "text_area", "dropdown",
+  "checkbox", "radio", "date", "divider"])
+
+// Kinds that may stand two in a row on a phone.
+const NARROW = new Set(["text", "button", "slider", "number", "image_input", "dropdown", "date", "checkbox", "metric", "text_input"])
 
 export default {
   render({ model, el }) {
@@ -42,7 +47,7 @@ export default {
     const grid = h("div", { class: "tracks" })
     const children = model.get_child("objects")
     model.cells.forEach((cell, index) => {
-      const classes = ["cell", cell.type, cell.w <= 6 ? "half" : "", FITS.has(cell.type) ? "fits" : ""]
+      const classes = ["cell", cell.type, cell.w <= 6 && NARROW.has(cell.type) ? "half" : "", FITS.has(cell.type) ? "fits" : ""]
       const box = h("div", { class: classes.join(" "), "data-component": cell.id }, children[index])
       for (const side of ["x", "y", "w", "h"]) box.style.setProperty(`--${side}`, cell[side])
       grid.append(box)

@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import param
 from panel.custom import Children
 
 from ..document import Component
-from .base import Drawn
-from .controls import Alert, Button, Image, ImageInput, Number, Progress, Slider, Text
+from .base import Drawn, ViewComponent
+from .code import Code
+from .controls import Alert, Button, Divider, Image, Metric, Progress, Text
+from .fields import (
+    CameraInput,
+    Checkbox,
+    Date,
+    Dropdown,
+    FileInput,
+    ImageInput,
+    MultiSelect,
+    Number,
+    Radio,
+    Slider,
+    TextArea,
+    TextInput,
+)
 from .gallery import Gallery
+from .json_tree import JsonTree
 from .markdown import Markdown
 
-DRAWN = {
-    drawn.type: drawn for drawn in (Alert, Button, Gallery, Image, ImageInput, Markdown, Number, Progress, Slider, Text)
+DRAWN: dict[str, type[ViewComponent]] = {
+    drawn.type: drawn
+    for drawn in (
+        Alert,
+        Button,
+        CameraInput,
+        Checkbox,
+        Code,
+        Date,
+        Divider,
+        Dropdown,
+        FileInput,
+        Gallery,
+        Image,
+        ImageInput,
+        JsonTree,
+        Markdown,
+        Metric,
+        MultiSelect,
+        Number,
+        Progress,
+        Radio,
+        Slider,
+        Text,
+        TextArea,
+        TextInput,
+    )
 }
 
 
@@ -25,7 +64,10 @@ class Grid(Drawn):
     cells = param.List(default=[])
     props = param.Dict(default={})
 
-    _script: ClassVar[str] = "grid"
+    @classmethod
+    def script(cls) -> str:
+        """One script for both."""
+        return "grid"
 
 
 def cell_of(component: Component) -> dict[str, object]:

@@ -1,6 +1,7 @@
 // A picture by drop, dialog, paste or address. The browser sends the file to /api/files itself, so that it
 // does not pass the websocket; the component's value is the file's address.
-import { bytes, component, freshId, h, icon, safeSource, withTicket } from "./kit.js"
+import { bytes, component, freshId, h, icon, safeSource } from "./kit.js"
+import { upload } from "./upload.js"
 
 const CSS = `
   .column { display: flex; flex-direction: column; gap: 8px; height: 100%; }
@@ -37,24 +38,6 @@ const CSS = `
   form button { height: 36px; padding: 0 12px; border: 0; border-radius: 9px; background: var(--accent); color: var(--on-accent); font-size: 13px; font-weight: 600; }
   @media (max-width: 719px) { .zone { flex: none; aspect-ratio: 1; min-height: 0; } .more { gap: 6px; } }
 `
-
-function upload(file, onPart) {
-  return new Promise((resolve, reject) => {
-    const request = new XMLHttpRequest()
-    request.open("POST", withTicket(`/api/files?name=${encodeURIComponent(file.name ?? "picture")}`))
-    request.responseType = "json"
-    request.setRequestHeader("content-type", file.type)
-    request.upload.onprogress = (event) => event.lengthComputable && onPart(event.loaded / event.total)
-    request.onerror = () => reject(new Error("The server can't be reached; check your connection and try again."))
-    request.onload = () => {
-      const answer = request.response ?? {}
-      if (request.status === 401) reject(new Error("Your session has ended; reload the page to sign in again."))
-      else if (request.status >= 300) reject(new Error(answer.detail ?? `The server refused the file (status ${request.status}).`))
-      else resolve(answer.url)
-    }
-    request.send(file)
-  })
-}
 
 async function check(file, props) {
   const names = props.accept.map((type) => type.slice(6).toUpperCase()).join(", ")
@@ -223,6 +206,8 @@ export default component(CSS, ({ root, send, ask }) => {
       broken = false
     }
     props = { ...next, importing }
+    root.inert = next.disabled
+    root.style.opacity = next.disabled ? .55 : ""
     if (importing) meter.classList.add("unknown")
     if (importing || preview === null) meter.hidden = !importing
     label.textContent = props.label

@@ -12,6 +12,21 @@ const ICONS = {
   warning: "M12 4 21 19.5H3ZM12 10v4.5m0 2.6v.1",
   info: "M12 11v5m0-8.2v.1M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18Z",
   check: "M5 12.5 10 17.5 19 7",
+  search: "M10.5 17a6.5 6.5 0 1 0 0-13 6.5 6.5 0 0 0 0 13Zm5-1.5L20 20",
+  copy: "M9 9h9a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-7a2 2 0 0 1-2-2Zm0 0V6a2 2 0 0 0-2-2H6a2 2 0 0 0-2 2v7a2 2 0 0 0 2 2h3",
+  file: "M13 3H7a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V9Zm0 0v6h6",
+  camera: "M4 9a2 2 0 0 1 2-2h2l1.5-2h5L16 7h2a2 2 0 0 1 2 2v8a2 2 0 0 1-2 2H6a2 2 0 0 1-2-2Zm8 7a3.25 3.25 0 1 0 0-6.5 3.25 3.25 0 0 0 0 6.5Z",
+  send: "M5 12h13m0 0-5.5-5.5M18 12l-5.5 5.5",
+  left: "M14.5 6 8.5 12l6 6",
+  right: "M9.5 6l6 6-6 6",
+  up: "M12 19V6m0 0-5 5m5-5 5 5",
+  down: "M12 5v13m0 0-5-5m5 5 5-5",
+  plus: "M12 5v14M5 12h14",
+  minus: "M5 12h14",
+  chart: "M4 20h16M7 16v-4m5 4V6m5 10v-7",
+  map: "M12 21s7-6.2 7-11.5A7 7 0 0 0 5 9.500C5 14.800 12 21 12 21Zm0-9a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5Z",
+  trash: "M5 7h14M10 7V4h4v3m3 0-1 13H8L7 7",
+  box: "M5 5h14v14H5Z",
 }
 
 export function h(tag, attributes = {}, ...children) {
@@ -72,7 +87,7 @@ const BASE = sheet(`
     font: 400 15px/1.5 var(--font); -webkit-font-smoothing: antialiased; }
   *, *::before, *::after { box-sizing: border-box; }
   :host > div { height: 100%; min-width: 0; }
-  button, input { font: inherit; color: inherit; }
+  button, input, select, textarea { font: inherit; color: inherit; }
   button { cursor: pointer; }
   [hidden] { display: none !important; }
   :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }

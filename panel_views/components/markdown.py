@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -44,7 +44,6 @@ class Markdown(ViewComponent):
     """Draws `markdown`."""
 
     type = "markdown"
-    _script: ClassVar[str] = "markdown"
 
     def transform(self, props: dict[str, Any]) -> dict[str, Any]:
         """The HTML in place of the text."""

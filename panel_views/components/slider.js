@@ -37,6 +37,8 @@ export default component(`
     if (timer === null && root.getRootNode().activeElement !== input) input.value = props.value
     help.textContent = props.help
     help.hidden = !props.help
+    input.disabled = props.disabled
+    label.toggleAttribute("data-off", props.disabled)
     fault.replaceChildren(...(props.error ? [icon("warning"), h("span", { text: props.error })] : []))
     paint()
   }

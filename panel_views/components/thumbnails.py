@@ -25,6 +25,24 @@ _BODIES = {
         '<rect x="5" y="8" width="11" height="16" rx="2"/><rect x="19" y="8" width="11" height="16" rx="2"/>'
         '<rect x="33" y="8" width="11" height="16" rx="2"/>'
     ),
+    "text_input": '<rect x="6" y="9" width="36" height="14" rx="3"/><path d="M12 13v6M18 16h12"/>',
+    "text_area": '<rect x="6" y="5" width="36" height="22" rx="3"/><path d="M12 11h24M12 16h24M12 21h14"/>',
+    "dropdown": '<rect x="6" y="9" width="36" height="14" rx="3"/><path d="M12 16h12m5-2 4 4 4-4"/>',
+    "multi_select": (
+        '<rect x="7" y="5" width="7" height="7" rx="2"/><path d="m8 8 2 2 5-5M20 8h20"/>'
+        '<rect x="7" y="20" width="7" height="7" rx="2"/><path d="M20 24h16"/>'
+    ),
+    "radio": '<circle cx="11" cy="9" r="4"/><circle cx="11" cy="23" r="4"/><path d="M11 9v.1M21 9h18M21 23h14"/>',
+    "checkbox": '<rect x="8" y="10" width="12" height="12" rx="3"/><path d="m11 16 3 3 6-7M27 16h13"/>',
+    "date": '<rect x="11" y="6" width="26" height="22" rx="3"/><path d="M11 13h26M18 3v5M30 3v5M18 19h.1M24 19h.1"/>',
+    "metric": '<path d="M8 12h10M8 20h16M8 26h8"/><path d="m27 22 5-6 4 3 6-9"/>',
+    "code": '<path d="m17 9-7 7 7 7M31 9l7 7-7 7M26 6l-4 20"/>',
+    "json": '<path d="M18 6c-5 0-2 9-6 10 4 1 1 10 6 10M30 6c5 0 2 9 6 10-4 1-1 10-6 10M24 16h.1"/>',
+    "divider": '<path d="M5 16h14M29 16h14M23 16h2"/>',
+    "file_input": '<path d="M27 4H15v24h18V10Zm0 0v6h6M24 24v-9m-4 4 4-4 4 4"/>',
+    "camera_input": (
+        '<rect x="7" y="9" width="34" height="18" rx="3"/><path d="m17 9 3-4h8l3 4"/><circle cx="24" cy="18" r="5"/>'
+    ),
     "alert": '<path d="M24 5 40 27H8Z"/><path d="M24 13v6M24 23v.1"/>',
 }
 

@@ -46,7 +46,7 @@ def drawn(told: Told, type: str, **properties: Any) -> Any:
 def test_every_kind_is_drawn_by_a_class_and_a_script(told: Told, name: str) -> None:
     made = drawn(told, name)
     assert made.kind() is KINDS[name]
-    assert f"{made._script}.js" in {path.name for path in SCRIPTS}
+    assert f"{made.script()}.js" in {path.name for path in SCRIPTS}
     assert isinstance(made.props, dict)
 
 

@@ -1,0 +1,95 @@
+"""What a kind of component is, and the types that the kinds' properties share. Knows nothing of Panel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+
+from .thumbnails import THUMBNAILS
+
+Text = Annotated[str, Field(max_length=20_000)]
+Label = Annotated[str, Field(max_length=200)]
+# An address on this server, an http(s) address or a picture as a data URL: never `javascript:`.
+ImageAddress = Annotated[str, Field(max_length=30_000_000, pattern=r"^(/[^/]|https?://|data:image/)")]
+# A file of this server: what plays or opens in the page comes from our own origin.
+FileAddress = Annotated[str, Field(max_length=2_000, pattern=r"^/[^/\\]")]
+Row = dict[str, JsonValue]
+Rows = Annotated[list[Row], Field(max_length=50_000)]
+
+Category = Literal["text", "input", "action", "data", "media", "layout"]
+
+
+class Properties(BaseModel):
+    """Base of a component's properties."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FieldProperties(Properties):
+    """Base of the properties of whatever takes a value from its user."""
+
+    label: Label = ""
+    help: Label = ""
+    required: bool = False
+    disabled: bool = False
+    error: Label | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of component; `name` is the `type` that documents write.
+
+    `values` are readable by bindings, `events` trigger actions, `size` is the usual width and height in grid
+    units, `container` may hold others, `category` is its place in the palette.
+    """
+
+    name: str
+    title: str
+    properties: type[Properties]
+    values: frozenset[str] = frozenset()
+    events: frozenset[str] = frozenset()
+    size: tuple[int, int] = (4, 2)
+    container: bool = False
+    category: Category = "data"
+
+    @property
+    def about(self) -> str:
+        """What it is for, in a sentence."""
+        return (self.properties.__doc__ or "").strip().splitlines()[0]
+
+    @property
+    def thumbnail(self) -> str:
+        """An SVG drawing for the palette."""
+        return THUMBNAILS[self.name]
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value of a property, coerced. Raises pydantic's ValidationError."""
+        return _adapter(self.properties, name).validate_python(value)
+
+    def default(self, name: str) -> Any:
+        """The property's default."""
+        return self.properties.model_fields[name].get_default(call_default_factory=True)
+
+    def names(self) -> list[str]:
+        """Every property's name."""
+        return list(self.properties.model_fields)
+
+
+@cache
+def _adapter(properties: type[Properties], name: str) -> TypeAdapter[Any]:
+    info = properties.model_fields[name]
+    # Annotated keeps the constraints that Field(...) put beside the annotation.
+    annotation: Any = info.annotation
+    return TypeAdapter(Annotated[annotation, *info.metadata] if info.metadata else annotation)
+
+
+def fault_text(error: ValidationError) -> str:
+    """A validation error as one line."""
+    return "; ".join(entry["msg"] for entry in error.errors(include_url=False, include_input=False))
+
+
+VALUE = frozenset({"value"})
+CHANGE = frozenset({"change"})

@@ -1,0 +1,92 @@
+"""A view with every component on it, as people would use it: for the tests, and for the documentation's pictures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CODE = '''@pw.worklet(triggers=[pw.cron("0 6 * * *")])
+def classify(sepal: list[float], petal: list[float]) -> dict[str, str]:
+    """Name the species of an iris."""
+    return species(pw.model("iris")(features(sepal, petal)))  # 0.4 ms
+'''
+SPECIES = ["setosa", "versicolor", "virginica"]
+COUNTRIES = ["Austria", "Belgium", "Denmark", "Finland", "France", "Germany", "Italy", "Norway", "Spain", "Sweden"]
+WORDS = """### What it does
+
+Names the *species* of an iris.
+
+- sepal and petal in cm
+- `0.4 ms` a call
+
+> Trained on 150 flowers."""
+RUN = {"id": "r-1041", "state": "done", "seconds": 0.41, "cached": False, "error": None, "tags": ["nightly", "iris"],
+       "output": {"species": "setosa", "probability": 0.98}}  # fmt: skip
+
+# A card for each part of the palette: (type, width, height, properties).
+CARDS: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
+    "Fields": [
+        ("text_input", 6, 2, {"label": "Name", "placeholder": "Ada Lovelace", "required": True}),
+        ("text_input", 6, 2, {"label": "E-mail", "mode": "email", "value": "ada@example", "help": "For the report.",
+                              "error": "Enter an e-mail address, such as ada@example.org."}),
+        ("text_area", 12, 3, {"label": "Notes", "placeholder": "What should the next one know?", "max_length": 500}),
+        ("number", 4, 2, {"label": "Learning rate", "value": 0.01, "step": 0.001, "min": 0, "max": 1}),
+        ("slider", 4, 2, {"label": "Width", "value": 384, "min": 128, "max": 1024, "step": 64, "unit": "px"}),
+        ("date", 4, 2, {"label": "From", "value": "2024-02-29"}),
+        ("dropdown", 4, 2, {"label": "Model", "value": 2,
+                            "options": [{"value": 1, "label": "iris@1"}, {"value": 2, "label": "iris@2"}]}),
+        ("date", 4, 2, {"label": "At", "mode": "time", "value": "06:00"}),
+        ("dropdown", 4, 2, {"label": "Region", "options": ["EU"], "disabled": True, "help": "Set by your team."}),
+    ],
+    "Choices and files": [
+        ("multi_select", 6, 5, {"label": "Countries", "options": COUNTRIES, "value": ["Denmark", "Norway"]}),
+        ("file_input", 6, 5, {"label": "Documents", "accept": ["application/pdf", "image/*"], "max_bytes": 5_000_000,
+                              "value": [{"url": "/api/files/1", "name": "invoice 2024-031.pdf", "size": 184_211}]}),
+        ("radio", 6, 3, {"label": "Species", "options": SPECIES, "value": "setosa"}),
+        ("radio", 6, 3, {"label": "Range", "style": "buttons", "options": ["Day", "Week", "Month"], "value": "Week"}),
+        ("checkbox", 6, 1, {"label": "Send me the result", "value": True}),
+        ("checkbox", 6, 1, {"label": "Retrain every night", "style": "switch", "value": True}),
+        ("button", 6, 1, {"label": "Start"}),
+        ("button", 6, 1, {"label": "Compare", "style": "secondary"}),
+        ("camera_input", 12, 5, {"label": "Photograph"}),
+    ],
+    "Numbers and text": [
+        ("metric", 4, 3, {"label": "Accuracy", "value": 97.3, "unit": "%", "decimals": 1, "change": 1.2,
+                          "trend": [91, 92, 92, 94, 93, 95, 96, 96, 97.3]}),
+        ("metric", 4, 3, {"label": "Latency, p50", "value": 0.41, "unit": "ms", "change": 8, "good": "down",
+                          "trend": [0.36, 0.37, 0.35, 0.38, 0.4, 0.39, 0.41]}),
+        ("metric", 4, 3, {"label": "Runs today", "value": 18_204, "change": 0}),
+        ("divider", 12, 1, {"label": "Details"}),
+        ("code", 12, 4, {"label": "classify.py", "text": CODE, "language": "python", "line_numbers": True}),
+        ("json", 6, 5, {"label": "Run", "value": RUN}),
+        ("markdown", 6, 5, {"text": WORDS}),
+        ("alert", 12, 1, {"text": "The new version is live.", "style": "success"}),
+        ("progress", 12, 1, {"label": "Training", "active": True, "expected_seconds": 60}),
+    ],
+}  # fmt: skip
+
+
+def showcase(mode: str = "light", cards: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The document. Its components have ids such as `text_input_1`."""
+    components: list[dict[str, Any]] = []
+    top = 0
+    for number, (title, parts) in enumerate((cards or CARDS).items()):
+        card = f"card_{number}"
+        placed = list(_placed(parts))
+        height = max(part["at"]["y"] + part["at"]["h"] for part in placed) + 2
+        components.append({"id": card, "type": "card", "at": {"x": 0, "y": top, "w": 12, "h": height},
+                           "properties": {"title": title}})  # fmt: skip
+        for part in placed:
+            count = sum(other["type"] == part["type"] for other in components) + 1
+            components.append({"id": f"{part['type']}_{count}", "parent": card, **part})
+        top += height
+    theme = {"mode": mode}
+    return {"slug": f"showcase-{mode}", "title": "Components", "theme": theme, "pages": [{"components": components}]}
+
+
+def _placed(parts: list[tuple[str, int, int, dict[str, Any]]]) -> Any:
+    x = y = row = 0
+    for type, width, height, properties in parts:
+        if x + width > 12:
+            x, y, row = 0, y + row, 0
+        yield {"type": type, "at": {"x": x, "y": y, "w": width, "h": height}, "properties": properties}
+        x, row = x + width, max(row, height)
