@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 def prepare_bentoml(data: DataDirectory) -> None:
     """Set BentoML's environment of this process. It reads it once, at import, so this comes first."""
-    if "bentoml" in sys.modules:
+    if "bentoml" in sys.modules and os.environ.get("BENTOML_HOME") != str(data.bentoml):
         logger.warning("bentoml was imported before its settings were made; its own defaults hold.")
     os.environ["BENTOML_HOME"] = str(data.bentoml)
     os.environ["BENTOML_DO_NOT_TRACK"] = "true"

@@ -15,22 +15,23 @@ from ..connectors.layout import DataDirectory
 from ..connectors.store import Store
 from ..connectors.tables import ModelVersion
 from .artifacts import ArtifactStore, prepare_bentoml
+from .environments import Environments
 from .failures import model_failed
 from .host_link import HostLink, HostSlot
-from .hosted import HostedModel
 from .manifest import Manifest, check_name, check_version
+from .own_host import OwnHostSlot
 from .package import check_package, unarchive
+from .places import IDLE_SECONDS, Places
 from .records import ModelRecords
 from .router import Router
-from .slots import InProcessSlot, Slot
-from .tiers import IN_PROCESS, IN_PROCESS_LIMIT, choose
+from .slots import Slot
+from .tiers import IN_PROCESS_LIMIT, choose
 from .zoo import Weights, ZooEntry
 
 logger = logging.getLogger(__name__)
 
 PROBE_TIMEOUT = 120.0
 _WATCH_SECONDS = 1.0
-_IN_PROCESS_THREADS = 2
 
 
 class Deployer:
@@ -44,6 +45,8 @@ class Deployer:
         in_process_limit: packages over so many bytes go to the shared host.
         link: the way to the shared host; its socket in `data` if None.
         weights: where the zoo finds its files; fetched into `data` if None.
+        environments: makes environments of models' own; below `data` if None.
+        idle_seconds: the process of a model with its own environment is stopped after so long without a call.
     """
 
     def __init__(
@@ -56,6 +59,8 @@ class Deployer:
         in_process_limit: int = IN_PROCESS_LIMIT,
         link: HostLink | None = None,
         weights: Weights | None = None,
+        environments: Environments | None = None,
+        idle_seconds: float | None = IDLE_SECONDS,
     ) -> None:
         self.records = ModelRecords(store)
         self.artifacts = ArtifactStore(data)
@@ -64,6 +69,8 @@ class Deployer:
         self._weights = weights or Weights(data.weights)
         self._limit = in_process_limit
         self._link = link or HostLink(data.socket("host"), internal_key)
+        self.environments = environments or Environments(data.environments)
+        self._places = Places(data, internal_key, self._link, self.environments, idle_seconds, self._gave_up)
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._boot: str | None = None
@@ -84,7 +91,7 @@ class Deployer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for slot in self.router.slots():
-            if slot.tier == IN_PROCESS:
+            if not isinstance(slot, HostSlot):
                 await slot.close()
         self._link.close()
 
@@ -206,7 +213,7 @@ class Deployer:
         if loaded is not None:
             return loaded
         row = await self._update(row, status="starting", error=None)
-        slot = await self._slot(row)
+        slot = await self._slot(row)  # may take minutes: an environment may have to be made
         try:
             await slot.start()
             answer = await slot.probe(PROBE_TIMEOUT)
@@ -224,9 +231,27 @@ class Deployer:
 
     async def _slot(self, row: ModelVersion) -> Slot:
         folder = await asyncio.to_thread(self.artifacts.folder, row.bento_tag)
-        if row.tier == IN_PROCESS:
-            return InProcessSlot(HostedModel(row.bento_tag, folder, limit=_IN_PROCESS_THREADS))
-        return HostSlot(row.bento_tag, Manifest.model_validate(row.manifest), self._link)
+        return await self._places.slot(row, folder)
+
+    def _gave_up(self, slot: OwnHostSlot, reason: str) -> None:
+        self.spawn(self._replace_failed(slot, reason))
+
+    async def _replace_failed(self, slot: OwnHostSlot, reason: str) -> None:
+        """Mark a version failed whose process will not stay, and let the one before it answer, if there is one."""
+        async with self._lock(slot.name):
+            was_live = self.router.live(slot.name) is slot
+            if was_live or self.router.warm(slot.name).get(slot.version) is slot:
+                self.router.drop(slot.name, slot.version)
+            await slot.close()
+            logger.error("%s %s is given up: %s", slot.name, slot.version, reason)
+            row = await asyncio.to_thread(self.records.version, slot.name, slot.version)
+            await self._update(row, status="failed", error=reason)
+        if was_live:
+            try:
+                back = await self.rollback(slot.name)
+                logger.error("%s: %s answers again", slot.name, back.version)
+            except WorkletsError as error:
+                logger.error("%s has no version that can answer in its place: %s", slot.name, error)
 
     async def _make_live(self, row: ModelVersion, slot: Slot) -> ModelVersion:
         await asyncio.to_thread(self.records.set_live, row.model_name, row.version)

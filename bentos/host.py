@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import hmac
 import importlib
 import logging
 import os
+import signal
 import socket
+import sys
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -37,6 +40,8 @@ from .hosted import HostedModel
 logger = logging.getLogger(__name__)
 
 KEY_VARIABLE = "WORKLETS_INTERNAL_KEY"
+PARENT_VARIABLE = "WORKLETS_PARENT"
+_PR_SET_PDEATHSIG = 1
 LOAD_TIMEOUT = 300.0
 
 
@@ -235,11 +240,35 @@ def main(arguments: list[str] | None = None) -> None:
     key = os.environ.get(KEY_VARIABLE)
     if not key:
         raise SystemExit(str(SetupError(f"{KEY_VARIABLE} is not set; the model host is started by `worklets up`.")))
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    parent = os.environ.get(PARENT_VARIABLE)
+    if parent is not None:
+        end_with(int(parent))
     data = DataDirectory(options.data.resolve())
+    serve(data, options.socket or data.socket("host"), key)
+
+
+def serve_alone(root: str, path: str, key: str, log: str) -> None:
+    """Be the host of one isolated model, in a process that was forked for it; prints go to the file `log`."""
+    end_with(os.getppid())
+    with open(log, "wb", buffering=0) as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
+    serve(DataDirectory(Path(root)), Path(path), key)
+
+
+def end_with(parent: int) -> None:
+    """Let the kernel kill this process when its parent ends; a host without its app would stay for ever."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before the call
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def serve(data: DataDirectory, path: Path, key: str) -> None:
+    """Run a host on a Unix socket until it is told to stop."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True)
     prepare_bentoml(data)
     host = ModelHost(ArtifactStore(data), key)
-    path = options.socket or data.socket("host")
     config = uvicorn.Config(host, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
     listening = listen(path)

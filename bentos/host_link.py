@@ -27,6 +27,10 @@ GRACE_SECONDS = 2.0
 _PAUSE_SECONDS = 0.05
 
 
+class HostDied(Exception):
+    """The host was lost with a call in it, which is not sent again."""
+
+
 class HostLink:
     """Speaks to the shared host.
 
@@ -34,11 +38,14 @@ class HostLink:
         socket: where it listens.
         key: the instance's internal key.
         heal_seconds: how long to wait for a host that is away before giving up.
+        resend: whether a call is sent again after the host died with it. Where the host has one model, the call may
+            be what killed it.
     """
 
-    def __init__(self, socket: Path, key: str, *, heal_seconds: float = HEAL_SECONDS) -> None:
+    def __init__(self, socket: Path, key: str, *, heal_seconds: float = HEAL_SECONDS, resend: bool = True) -> None:
         self._client = SocketClient(socket, {"authorization": f"Bearer {key}", "content-type": MEDIA_TYPE})
         self._heal_seconds = heal_seconds
+        self._resend = resend
         self._loads: dict[str, asyncio.Task[None]] = {}
 
     async def health(self) -> dict[str, Any]:
@@ -71,7 +78,7 @@ class HostLink:
         return await self._call(tag, "/probe", b"", timeout)
 
     async def call(self, tag: str, values: Mapping[str, Any], timeout: float) -> Any:
-        """The model's answer. Raises BadInput, ModelFailed, TookTooLong, Unavailable."""
+        """The model's answer. Raises BadInput, ModelFailed, TookTooLong, Unavailable; HostDied without `resend`."""
         try:
             return await self._call(tag, "/call", encode(values), timeout)
         except WireError as error:
@@ -119,6 +126,10 @@ class HostLink:
                     try:
                         answer = await self._client.request("POST", _path(tag) + route, body, headers=header)
                     except ConnectionLost as error:
+                        if not self._resend and error.sent:
+                            raise HostDied(tag) from None
+                        if not self._resend:
+                            raise Unavailable(f"The process of {tag} is away.") from None
                         lost_in_flight += error.sent
                         if lost_in_flight > 1:
                             raise ModelFailed(f"The model host died twice while {tag} computed this answer.") from None

@@ -22,14 +22,14 @@ class HostedModel:
     Args:
         tag: `name:version`.
         folder: its package.
-        limit: how many of its calls may compute at once.
+        limit: how many of its calls may compute at once, unless the package says.
     """
 
     def __init__(self, tag: str, folder: Path, *, limit: int) -> None:
         self.tag = tag
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder)
-        self._threads = ModelThreads(tag, limit)
+        self._threads = ModelThreads(tag, self.manifest.serving.max_concurrency or limit)
         self._loaded: Loaded | None = None
 
     @property

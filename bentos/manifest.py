@@ -24,6 +24,22 @@ MAX_SHOWN_SAMPLE = 20_000
 _NAME = re.compile(r"[a-z0-9]([-._a-z0-9]*[a-z0-9])?")
 
 
+class Serving(BaseModel):
+    """How a model wants to be served.
+
+    Attributes:
+        requirements: what its own environment has to hold; empty for the server's environment.
+        isolate: whether it wants a process of its own.
+        timeout: seconds that a call may take; None leaves it to the server.
+        max_concurrency: how many of its calls may compute at once; None leaves it to the server.
+    """
+
+    requirements: tuple[str, ...] = ()
+    isolate: bool = False
+    timeout: float | None = Field(default=None, gt=0, le=3600)
+    max_concurrency: int | None = Field(default=None, ge=1, le=1024)
+
+
 class Manifest(BaseModel):
     """A package's description.
 
@@ -45,6 +61,7 @@ class Manifest(BaseModel):
     sample: Any = None
     description: str = ""
     credit: str = ""
+    serving: Serving = Field(default_factory=Serving)
     metadata: dict[str, Any] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
     content_hash: str = ""
@@ -72,6 +89,8 @@ def content_hash(folder: Path, manifest: Manifest) -> str:
     """SHA-256 over every file of the package and over what the manifest says apart from its name and version."""
     digest = hashlib.sha256()
     said = manifest.model_dump(mode="json", exclude={"name", "version", "content_hash", "size_bytes"})
+    if manifest.serving == Serving():
+        del said["serving"]  # packages from before there was a choice keep their hash
     digest.update(orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
     for path in _content_files(folder):
         with path.open("rb") as file:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from pydantic import ValidationError
 
 from ..connectors.errors import BadInput, DefinitionError, Fault
 from .archive import archive, unarchive
+from .environments import check_requirements
 from .frameworks import framework_of
 from .frameworks.custom import FILES_FOLDER
 from .manifest import (
     MAX_SHOWN_SAMPLE,
     SAMPLE_FILE,
     Manifest,
+    Serving,
     check_name,
     check_version,
     content_hash,
@@ -28,6 +31,8 @@ from .signature import Signature
 from .wire import WireError, encode
 
 __all__ = ["archive", "check_package", "pack", "unarchive"]
+
+INSTALLED = "installed"
 
 
 def pack(
@@ -42,6 +47,10 @@ def pack(
     signature: Signature | None = None,
     description: str = "",
     credit: str = "",
+    requirements: Iterable[str] = (),
+    isolate: bool = False,
+    timeout: float | None = None,
+    max_concurrency: int | None = None,
     folder: Path | None = None,
 ) -> Path:
     """Write a package and return its folder.
@@ -55,6 +64,11 @@ def pack(
         files: files and folders to pack beside the code; a class's `load(folder)` finds them by their names.
         signature: overrides what would be inferred.
         credit: whose work it is and its licence, for people to read.
+        requirements: what an environment of the model's own holds, as `name==version`; the string 'installed' names
+            the packages of the model as they are installed here. The server's environment if empty.
+        isolate: give it a process of its own.
+        timeout: seconds that a call may take.
+        max_concurrency: how many of its calls may compute at once.
         folder: where to write; must not exist or be empty. A new temporary folder if None.
 
     Raises:
@@ -63,6 +77,7 @@ def pack(
     check_name(name)
     if version is not None:
         check_version(version)
+    serving = _serving(requirements, isolate, timeout, max_concurrency)
     framework = framework_of(model)
     metadata = _plain(metadata or {}, "metadata")
     own_folder = folder is None
@@ -73,19 +88,24 @@ def pack(
         saved = framework.save(model, folder, metadata)
         _copy_files(files, folder / FILES_FOLDER)
         shown = _write_sample(sample_input, described, folder)
+        packages = installed_versions(saved.packages)
+        if requirements == INSTALLED:
+            pinned = tuple(f"{package}=={found}" for package, found in packages.items())
+            serving = serving.model_copy(update={"requirements": pinned})
         manifest = Manifest(
             name=name,
             version=version,
             framework=framework.name,
             format=saved.format,
             entry=saved.entry,
-            packages=installed_versions(saved.packages),
+            packages=packages,
             signature=described,
             sample=shown,
             metadata=metadata,
             labels={str(key): str(value) for key, value in (labels or {}).items()},
             description=description,
             credit=credit,
+            serving=serving,
         )
         manifest.write(folder)
     except BaseException:
@@ -93,6 +113,21 @@ def pack(
             shutil.rmtree(folder, ignore_errors=True)
         raise
     return folder
+
+
+def _serving(requirements: Iterable[str], isolate: bool, timeout: float | None, max_concurrency: int | None) -> Serving:
+    wanted = () if requirements == INSTALLED else check_requirements(_listed(requirements))
+    try:
+        return Serving(requirements=wanted, isolate=isolate, timeout=timeout, max_concurrency=max_concurrency)
+    except ValidationError as error:
+        faults = [Fault(tuple(entry["loc"]), entry["msg"], entry["type"]) for entry in error.errors()]
+        raise DefinitionError("The model cannot be served like that.", faults=faults) from None
+
+
+def _listed(requirements: Iterable[str]) -> list[str]:
+    if isinstance(requirements, str):
+        raise DefinitionError(f"requirements is a list, such as [{requirements!r}], or the word {INSTALLED!r}.")
+    return list(requirements)
 
 
 def check_package(folder: Path) -> Manifest:

@@ -50,6 +50,7 @@ def show_version(row: ModelVersion, *, full: bool = False) -> dict[str, Any]:
             "sample": manifest.sample,
             "python": manifest.python,
             "packages": manifest.packages,
+            "serving": manifest.serving.model_dump(mode="json"),
             "metadata": manifest.metadata,
             "credit": manifest.credit,
         }

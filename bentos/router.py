@@ -62,7 +62,7 @@ class Router:
             quick = slot.quick
             if quick is not None and _small(inputs):
                 return quick(inputs)
-            return await self._ask(slot, inputs, DEFAULT_TIMEOUT if timeout is None else timeout)
+            return await self._ask(slot, inputs, timeout or slot.manifest.serving.timeout or DEFAULT_TIMEOUT)
         finally:
             slot.in_flight -= 1
 

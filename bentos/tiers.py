@@ -10,7 +10,9 @@ from .manifest import Manifest, installed_versions
 
 IN_PROCESS = "in-process"
 SHARED_HOST = "shared-host"
-TIERS = (IN_PROCESS, SHARED_HOST)
+ISOLATED = "isolated"
+OWN_ENVIRONMENT = "own-environment"
+TIERS = (IN_PROCESS, SHARED_HOST, ISOLATED, OWN_ENVIRONMENT)
 IN_PROCESS_LIMIT = 50_000_000
 
 # What the server's own process may be asked to run: plain Python, and native code that serving uses anyhow.
@@ -29,10 +31,19 @@ class TierChoice(NamedTuple):
 
 def choose(manifest: Manifest, requested: str = "auto", *, limit: int = IN_PROCESS_LIMIT) -> TierChoice:
     """The tier of a package. Raises BadInput for a tier that does not exist."""
+    if requested not in ("auto", *TIERS):
+        raise BadInput(f"There is no tier {requested!r}; use auto, {', '.join(TIERS[:-1])} or {TIERS[-1]}.")
+    wanted = manifest.serving.requirements
+    if wanted:
+        if requested not in ("auto", OWN_ENVIRONMENT):
+            raise BadInput(f"A model with requirements runs in its own environment, not in the tier {requested!r}.")
+        return TierChoice(OWN_ENVIRONMENT, f"it requires {', '.join(wanted)}")
+    if requested == OWN_ENVIRONMENT:
+        raise BadInput("The tier own-environment is for models with requirements; give `requirements=[...]`.")
     if requested != "auto":
-        if requested not in TIERS:
-            raise BadInput(f"There is no tier {requested!r}; use auto, {' or '.join(TIERS)}.")
         return TierChoice(requested, "asked for" + _differences(manifest))
+    if manifest.serving.isolate:
+        return TierChoice(ISOLATED, "it asks for a process of its own" + _differences(manifest))
     heavy = sorted(name for name in manifest.packages if name.lower() not in LIGHT)
     if heavy:
         reason = f"it uses {', '.join(heavy)}, whose memory and threads stay out of the server's process"

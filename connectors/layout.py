@@ -59,6 +59,16 @@ class DataDirectory:
         return self.root / "run"
 
     @property
+    def environments(self) -> Path:
+        """Virtual environments of models and worklets, by the hash of their lock."""
+        return self.root / "environments"
+
+    @property
+    def logs(self) -> Path:
+        """What the processes of single models print."""
+        return self.root / "logs"
+
+    @property
     def secret_key(self) -> Path:
         """The instance's secret, from which signing keys are derived; mode 0600."""
         return self.root / "secret.key"

@@ -156,7 +156,7 @@ class ModelVersion(StoreTable, table=True):
     bento_tag: str
     # packaged, starting, probed, live, draining, warm, stopped or failed
     status: str = "packaged"
-    # in-process or shared-host, and why
+    # in-process, shared-host, isolated or own-environment, and why
     tier: str = ""
     tier_reason: str = ""
     manifest: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))

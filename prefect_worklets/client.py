@@ -67,8 +67,12 @@ class Client:
         *,
         version: str | None = None,
         sample_input: Any = None,
+        requirements: Iterable[str] | None = None,
+        isolate: bool = False,
         metadata: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        max_concurrency: int | None = None,
         files: Iterable[str | Path] = (),
         description: str = "",
         tier: str = "auto",
@@ -81,11 +85,16 @@ class Client:
             name: under which it answers.
             version: such as '1.2.0'; by default the next one.
             sample_input: an input to try it with; types, shapes and column names are read from it.
+            requirements: packages of an environment of its own, such as ["scikit-learn==1.5.2"], or the word
+                "installed" for the packages that it uses here, in the versions that are installed here.
+            isolate: give it a process of its own, so that a crash in native code costs nobody else anything.
             metadata: facts to keep; `method` chooses the method of a scikit-learn model.
             labels: short texts to find it by.
+            timeout: seconds that a call may take; 60 if None.
+            max_concurrency: how many of its calls may compute at once; by default as many as the server has cores.
             files: files and folders to pack beside it.
             description: for people.
-            tier: where it runs: auto, in-process or shared-host.
+            tier: where it runs: auto, in-process, shared-host or isolated.
 
         Raises:
             DefinitionError, BadInput: it can't be packed; every fault is listed.
@@ -99,7 +108,8 @@ class Client:
         with working(f"Packing {name}") as say:
             folder = pack(
                 model, name, version=version, sample_input=sample_input, metadata=metadata, labels=labels, files=files,
-                description=description,
+                description=description, requirements=requirements or (), isolate=isolate, timeout=timeout,
+                max_concurrency=max_concurrency,
             )  # fmt: skip
             try:
                 packed, digest = archive(folder)
@@ -248,8 +258,12 @@ def deploy(
     *,
     version: str | None = None,
     sample_input: Any = None,
+    requirements: Iterable[str] | None = None,
+    isolate: bool = False,
     metadata: Mapping[str, Any] | None = None,
     labels: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    max_concurrency: int | None = None,
     files: Iterable[str | Path] = (),
     description: str = "",
     tier: str = "auto",
@@ -261,8 +275,12 @@ def deploy(
         name,
         version=version,
         sample_input=sample_input,
+        requirements=requirements,
+        isolate=isolate,
         metadata=metadata,
         labels=labels,
+        timeout=timeout,
+        max_concurrency=max_concurrency,
         files=files,
         description=description,
         tier=tier,

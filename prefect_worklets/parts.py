@@ -54,7 +54,14 @@ class Parts:
         self.images = ImageLoader(self.files, self.egress)
         self.router = Router()
         weights = Weights(data.weights, settings.zoo_mirror)
-        self.deployer = Deployer(self.store, data, self.router, internal_key=internal_key or "", weights=weights)
+        self.deployer = Deployer(
+            self.store,
+            data,
+            self.router,
+            internal_key=internal_key or "",
+            weights=weights,
+            idle_seconds=settings.idle_seconds,
+        )
         services = Services(models=self.router, store=self.store, files=self.files, images=self.images)
         self.engine = Engine(services=services, threads=settings.threads, timeout=settings.timeout)
         self.registry = Registry(self.store, data.projects, take_views)

@@ -48,6 +48,12 @@ class Settings(BaseSettings):
         description="Private networks (`10.0.0.0/8`) or `host:port` that URLs from users may lead to, as a JSON list. "
         "By default none.",
     )
+    idle_seconds: float = Field(
+        default=900,
+        gt=0,
+        description="A model with an environment of its own gives up its process after so long without a call; the "
+        "next call starts it again.",
+    )
     open_metrics: bool = Field(
         default=False, description="Let anybody who reaches the address read `/metrics`, without a key."
     )

@@ -61,6 +61,15 @@ def deploy(
     method: Annotated[
         str | None, typer.Option(help="The method of a scikit-learn model that answers, such as predict_proba.")
     ] = None,
+    requirement: Annotated[
+        list[str] | None,
+        typer.Option(help="A package of an environment of its own, as name==1.2.3; repeat it for more."),
+    ] = None,
+    isolate: Annotated[bool, typer.Option(help="Give it a process of its own.")] = False,
+    timeout: Annotated[float | None, typer.Option(help="Seconds that a call may take.")] = None,
+    max_concurrency: Annotated[int | None, typer.Option(help="How many calls may compute at once.")] = None,
+    label: Annotated[list[str] | None, typer.Option(metavar="KEY=TEXT", help="A label; repeat it for more.")] = None,
+    description: Annotated[str, typer.Option(help="What it does, for people.")] = "",
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,12 +82,25 @@ def deploy(
             name,
             version=version,
             sample_input=given,
+            requirements=requirement,
+            isolate=isolate,
             metadata={"method": method} if method else None,
+            labels=_labels(label or []),
+            timeout=timeout,
+            max_concurrency=max_concurrency,
+            description=description,
         )
     if as_json:
         print_json({"name": made.name, "version": made.version})
     else:
         print(f"{made.name} {made.version} is live")
+
+
+def _labels(given: list[str]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given]
+    if any(not equals or not key for key, equals, _ in pairs):
+        raise BadInput("A label is given as KEY=TEXT, such as --label team=vision.")
+    return {key: text for key, _, text in pairs}
 
 
 def _read_model(file: str) -> Any:

@@ -1,0 +1,76 @@
+"""Where a version's slot is: which kind of slot each tier has, and what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..connectors.layout import DataDirectory
+from ..connectors.tables import ModelVersion
+from .environments import Environments
+from .host_link import HostLink, HostSlot
+from .hosted import HostedModel
+from .manifest import Manifest
+from .own_host import CommandSpawner, ForkSpawner, OwnHostSlot
+from .slots import InProcessSlot, Slot
+from .tiers import IN_PROCESS, ISOLATED, OWN_ENVIRONMENT
+
+IDLE_SECONDS = 900.0
+_IN_PROCESS_THREADS = 2
+
+
+class Places:
+    """Makes slots; starting them is the deployer's.
+
+    Args:
+        data: the instance's data directory.
+        key: the instance's internal key.
+        link: the way to the shared host.
+        environments: makes environments of models' own.
+        idle_seconds: the process of a model with its own environment is stopped after so long without a call.
+        gave_up: told when a process of a model's own has died again and again.
+    """
+
+    def __init__(
+        self,
+        data: DataDirectory,
+        key: str,
+        link: HostLink,
+        environments: Environments,
+        idle_seconds: float | None,
+        gave_up: Callable[[OwnHostSlot, str], None],
+    ) -> None:
+        self._data = data
+        self._key = key
+        self._link = link
+        self._environments = environments
+        self._idle_seconds = idle_seconds
+        self._gave_up = gave_up
+        self._forks: ForkSpawner | None = None
+
+    async def slot(self, row: ModelVersion, folder: Path) -> Slot:
+        """The slot for a version whose package lies in `folder`. Raises DefinitionError for a failed environment."""
+        manifest = Manifest.model_validate(row.manifest)
+        if row.tier == IN_PROCESS:
+            return InProcessSlot(HostedModel(row.bento_tag, folder, limit=_IN_PROCESS_THREADS))
+        if row.tier == ISOLATED:
+            self._forks = self._forks or ForkSpawner()
+            return OwnHostSlot(
+                row.bento_tag, manifest, ISOLATED, self._forks, self._data, self._key, gave_up=self._gave_up
+            )
+        if row.tier == OWN_ENVIRONMENT:
+            return await self._with_environment(row.bento_tag, manifest)
+        return HostSlot(row.bento_tag, manifest, self._link)
+
+    async def _with_environment(self, tag: str, manifest: Manifest) -> Slot:
+        requirements = manifest.serving.requirements
+        # Now, so that a failed install fails the version with the installer's words.
+        await self._environments.ensure(requirements)
+
+        async def python() -> Path:
+            return (await self._environments.ensure(requirements)).python
+
+        return OwnHostSlot(
+            tag, manifest, OWN_ENVIRONMENT, CommandSpawner(python), self._data, self._key,
+            idle_seconds=self._idle_seconds, gave_up=self._gave_up,
+        )  # fmt: skip
