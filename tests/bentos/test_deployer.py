@@ -393,7 +393,7 @@ class TestTiers:
         assert "Python 3.9.1 there" in choose(other).reason
 
     def test_an_unknown_tier(self, iris_package):
-        with pytest.raises(BadInput, match="in-process or shared-host"):
+        with pytest.raises(BadInput, match="in-process, shared-host, isolated or own-environment"):
             choose(read_manifest(iris_package), "moon")
 
 
