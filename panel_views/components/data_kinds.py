@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from .kind import Kind, Label, Properties, Text
+from .kind import Kind, Label, Properties, Rows, Text
+
+
+class Column(BaseModel):
+    """A column of a table: its name in the rows, or a path such as `data.species`."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    title: Label = ""
+    format: Literal["auto", "text", "number", "percent", "boolean", "date", "datetime", "image"] = "auto"
+    decimals: int | None = Field(default=None, ge=0, le=10)
+    editable: bool = False
+    width: int | None = Field(default=None, ge=40, le=1_000)
+
+
+class TableProperties(Properties):
+    """Rows: sorted, filtered and paged on the server, chosen, edited, and downloaded as CSV."""
+
+    label: Label = ""
+    help: Label = ""
+    rows: Rows | None = None
+    columns: list[Column] = Field(default=[], max_length=60)
+    page_size: int = Field(default=10, ge=1, le=200)
+    choose: Literal["none", "one", "many"] = "none"
+    search: bool = True
+    filters: bool = False
+    download: bool = True
+    empty: Label = "No rows yet"
+
+
+class ChartProperties(Properties):
+    """A chart from rows: lines, areas, bars, points, a histogram or a heat map."""
+
+    label: Label = ""
+    help: Label = ""
+    rows: Rows | None = None
+    kind: Literal["line", "area", "bar", "scatter", "histogram", "heatmap"] = "line"
+    x: Label = ""
+    y: list[Label] = Field(default=[], max_length=20)
+    color: Label = ""
+    value: Label = ""
+    bins: int | None = Field(default=None, ge=1, le=500)
+    stacked: bool = False
+    zoom: bool = False
+    x_title: Label = ""
+    y_title: Label = ""
+    empty: Label = "Nothing to draw yet"
 
 
 class MetricProperties(Properties):
@@ -47,6 +93,8 @@ class DividerProperties(Properties):
 
 
 KINDS = (
+    Kind("table", "Table", TableProperties, frozenset({"chosen"}), frozenset({"row", "choose", "edit"}), (12, 8)),
+    Kind("chart", "Chart", ChartProperties, frozenset({"picked"}), frozenset({"pick"}), (6, 6)),
     Kind("metric", "Metric", MetricProperties, size=(3, 2), category="data"),
     Kind("code", "Code", CodeProperties, size=(6, 4), category="text"),
     Kind("json", "JSON", JsonProperties, size=(6, 4), category="data"),

@@ -7,6 +7,7 @@ from panel.custom import Children
 
 from ..document import Component
 from .base import Drawn, ViewComponent
+from .chart import Chart
 from .code import Code
 from .controls import Alert, Button, Divider, Image, Metric, Progress, Text
 from .fields import (
@@ -26,6 +27,7 @@ from .fields import (
 from .gallery import Gallery
 from .json_tree import JsonTree
 from .markdown import Markdown
+from .table import Table
 
 DRAWN: dict[str, type[ViewComponent]] = {
     drawn.type: drawn
@@ -33,6 +35,7 @@ DRAWN: dict[str, type[ViewComponent]] = {
         Alert,
         Button,
         CameraInput,
+        Chart,
         Checkbox,
         Code,
         Date,
@@ -50,6 +53,7 @@ DRAWN: dict[str, type[ViewComponent]] = {
         Progress,
         Radio,
         Slider,
+        Table,
         Text,
         TextArea,
         TextInput,

@@ -26,6 +26,7 @@ const ICONS = {
   chart: "M4 20h16M7 16v-4m5 4V6m5 10v-7",
   map: "M12 21s7-6.2 7-11.5A7 7 0 0 0 5 9.500C5 14.800 12 21 12 21Zm0-9a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5Z",
   trash: "M5 7h14M10 7V4h4v3m3 0-1 13H8L7 7",
+  rows: "M5 5h14v14H5ZM5 10h14M5 14.500h14M10 10v9",
   box: "M5 5h14v14H5Z",
 }
 
@@ -101,7 +102,7 @@ const BASE = sheet(`
   @media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation-duration: 0s !important; transition: none !important; } }
 `)
 
-// A component: `build({root, send, emit, ask})` makes the DOM once and returns `update(props, status)`.
+// A component: `build({root, send, emit, ask, listen})` makes the DOM once and returns `update(props, status)`.
 export function component(css, build) {
   const own = sheet(css)
   return {
@@ -113,6 +114,7 @@ export function component(css, build) {
         send: (name, data) => model.send_msg({ value: name, data }),
         emit: (name, data) => model.send_msg({ event: name, data }),
         ask: (name, data) => model.send_msg({ ask: name, data }),
+        listen: (told) => model.on("msg:custom", told),
       })
       const refresh = () => update(model.props, model.status)
       model.on("props", refresh)

@@ -35,6 +35,8 @@ _BODIES = {
     "radio": '<circle cx="11" cy="9" r="4"/><circle cx="11" cy="23" r="4"/><path d="M11 9v.1M21 9h18M21 23h14"/>',
     "checkbox": '<rect x="8" y="10" width="12" height="12" rx="3"/><path d="m11 16 3 3 6-7M27 16h13"/>',
     "date": '<rect x="11" y="6" width="26" height="22" rx="3"/><path d="M11 13h26M18 3v5M30 3v5M18 19h.1M24 19h.1"/>',
+    "table": '<rect x="6" y="5" width="36" height="22" rx="3"/><path d="M6 12h36M6 19h36M18 12v15"/>',
+    "chart": '<path d="M8 5v22h33"/><path d="m13 21 8-8 6 5 11-11"/>',
     "metric": '<path d="M8 12h10M8 20h16M8 26h8"/><path d="m27 22 5-6 4 3 6-9"/>',
     "code": '<path d="m17 9-7 7 7 7M31 9l7 7-7 7M26 6l-4 20"/>',
     "json": '<path d="M18 6c-5 0-2 9-6 10 4 1 1 10 6 10M30 6c5 0 2 9 6 10-4 1-1 10-6 10M24 16h.1"/>',

@@ -22,8 +22,43 @@ Names the *species* of an iris.
 RUN = {"id": "r-1041", "state": "done", "seconds": 0.41, "cached": False, "error": None, "tags": ["nightly", "iris"],
        "output": {"species": "setosa", "probability": 0.98}}  # fmt: skip
 
+FLOWERS = [
+    {"id": 100 + n, "species": SPECIES[n % 3], "petal": round(1.4 + n % 3 * 1.9 + (n * 37 % 11) / 10, 1),
+     "sepal": round(5 + n % 3 * 0.7 + (n * 53 % 13) / 10, 1), "p": round(0.7 + n * 29 % 30 / 100, 2),
+     "ok": n % 5 != 0, "seen": f"2024-03-{1 + n % 28:02}T{n % 24:02}:30:00"}
+    for n in range(60)
+]  # fmt: skip
+LATENCY = [
+    {"hour": f"{n:02}:00", "ours": 0.38 + (n * 7 % 10) / 100, "plain": 0.9 + (n * 11 % 17) / 100} for n in range(24)
+]
+CONFUSION = [
+    {"truth": truth, "said": said, "n": 47 + 3 * (truth == "setosa") if truth == said else abs(len(truth) - len(said))}
+    for truth in SPECIES
+    for said in SPECIES
+]
+
 # A card for each part of the palette: (type, width, height, properties).
 CARDS: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
+    "Table": [
+        ("table", 12, 8, {"label": "Flowers", "help": "Double-click a probability to correct it.", "rows": FLOWERS,
+                          "choose": "many", "page_size": 6, "filters": True, "columns": [
+                              {"name": "id", "title": "No."}, {"name": "species", "title": "Species"},
+                              {"name": "petal", "title": "Petal, cm", "decimals": 1},
+                              {"name": "p", "title": "Probability", "format": "percent", "editable": True},
+                              {"name": "ok", "title": "Checked"}, {"name": "seen", "title": "Seen"}]}),
+        ("table", 12, 3, {"label": "Reviews", "rows": [], "empty": "Nothing waits for you"}),
+    ],
+    "Charts": [
+        ("chart", 6, 5, {"label": "Latency, ms", "rows": LATENCY, "x": "hour", "y": ["ours", "plain"]}),
+        ("chart", 6, 5, {"label": "Petals and sepals", "rows": FLOWERS, "kind": "scatter", "x": "sepal", "y": ["petal"],
+                         "color": "species", "x_title": "sepal, cm", "y_title": "petal, cm"}),
+        ("chart", 6, 5, {"label": "How sure", "rows": FLOWERS, "kind": "histogram", "x": "p"}),
+        ("chart", 6, 5, {"label": "What was said", "rows": CONFUSION, "kind": "heatmap", "x": "said", "y": ["truth"],
+                         "value": "n"}),
+        ("chart", 6, 5, {"label": "By hour", "rows": LATENCY[:8], "kind": "bar", "x": "hour", "y": ["ours", "plain"]}),
+        ("chart", 6, 5, {"label": "Load", "rows": LATENCY, "kind": "area", "x": "hour", "y": ["plain"],
+                         "stacked": True}),
+    ],
     "Fields": [
         ("text_input", 6, 2, {"label": "Name", "placeholder": "Ada Lovelace", "required": True}),
         ("text_input", 6, 2, {"label": "E-mail", "mode": "email", "value": "ada@example", "help": "For the report.",
