@@ -214,10 +214,15 @@ class ViewAccess(Part):
 
 
 class Theme(Part):
-    """The colours of a view."""
+    """How a view looks: its colour, name and logo (by default the server's), and light, dark or as the reader likes."""
 
-    accent: str = Field(default="#3457d5", pattern=r"^#[0-9a-fA-F]{6}$")
-    mode: Literal["light", "dark", "auto"] = "light"
+    accent: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
+    mode: Literal["light", "dark", "auto"] = "auto"
+    name: str = Field(default="", max_length=60)
+    # A data address, so that a view is whole in one file.
+    logo: str = Field(
+        default="", max_length=140_000, pattern=r"^(data:image/(png|jpeg|webp|svg\+xml);base64,[A-Za-z0-9+/=]+)?$"
+    )
 
 
 class ViewDocument(Part):

@@ -33,6 +33,7 @@ from .publishing import views_for
 
 HERE = Path(__file__).parent
 PANEL_DIST = Path(panel.__file__).parent / "dist"
+MODE_SCRIPT = (HERE / "console" / "static" / "mode.js").read_text(encoding="utf-8")
 CSS = (HERE / "theme.css").read_text(encoding="utf-8")
 # Pages may load nothing but from our own origin. Bokeh starts by inline scripts and makes functions.
 POLICY = (
@@ -47,7 +48,7 @@ SECURITY_HEADERS = {
 }
 _COMPONENT = re.compile(r"panel(\.[a-z_0-9]+)+")
 templates = Environment(loader=FileSystemLoader(HERE), autoescape=select_autoescape(["html"]), trim_blocks=True)
-templates.globals.update(css=CSS, ui=UI_PATH)
+templates.globals.update(css=CSS, ui=UI_PATH, mode_script=MODE_SCRIPT, mode="auto")
 
 
 def user_name(principal: Principal | None) -> str:
@@ -59,7 +60,8 @@ def _say(handler: RequestHandler, error: WorkletsError) -> None:
     handler.set_status(error.status)
     user = user_name(getattr(handler.request, "worklets_principal", None))
     page = templates.get_template("message.html")
-    handler.finish(page.render(title=error.title, detail=error.detail, user=user))
+    brand = handler.application.settings["worklets_brand"]
+    handler.finish(page.render(title=error.title, detail=error.detail, user=user, brand=brand))
 
 
 def _set_headers(handler: RequestHandler) -> None:
@@ -227,7 +229,9 @@ class ViewList(RequestHandler):  # type: ignore[misc]
         _set_headers(self)
         principal = self.request.worklets_principal
         found = await asyncio.to_thread(views_for, self._store, principal)
-        self.finish(templates.get_template("list.html").render(views=found, user=user_name(principal)))
+        page = templates.get_template("list.html")
+        brand = self.application.settings["worklets_brand"]
+        self.finish(page.render(views=found, user=user_name(principal), brand=brand))
 
 
 def use_own_handlers() -> None:

@@ -36,6 +36,7 @@ from ..connectors.secret import derived_key
 from ..connectors.shares import Shares
 from ..connectors.store import Store
 from .auth import Doorkeeper, Visit, signing_key
+from .branding import OUR_BRAND, Brand
 from .components.base import SCRIPTS
 from .components.grid import cell_of
 from .gateway import HttpGateway
@@ -77,6 +78,7 @@ class ViewsServer:
         internal_key: by which the HTTP app knows this process.
         origins: the public addresses, `http://host:port`, from which websockets are let in.
         allow_private: hosts of private networks that pictures may come from.
+        brand: name, colour and logo, where a view has none of its own.
     """
 
     def __init__(
@@ -87,7 +89,9 @@ class ViewsServer:
         internal_key: str,
         origins: list[str],
         allow_private: tuple[str, ...] = (),
+        brand: Brand = OUR_BRAND,
     ) -> None:
+        self._brand = brand
         self._store = store
         self._data = data
         self._internal_key = internal_key
@@ -124,6 +128,7 @@ class ViewsServer:
             unused_session_lifetime_milliseconds=30_000,
             xheaders=True,
         )
+        server._tornado.settings["worklets_brand"] = self._brand
         server.start()
         self._keep(self._watch(server._tornado))
         return server
@@ -173,7 +178,7 @@ class ViewsServer:
         # loads the page again instead, and what matters is in the store.
         doc.config.update(reconnect_session=False, notify_connection_status=False)
         doc.template = templates.get_template("page.html")
-        doc.template_variables.update(page_variables(visit))
+        doc.template_variables.update(page_variables(visit, self._brand))
 
     def _view(self, visit: Visit, doc: Any) -> OpenView:
         async def identity() -> str:
@@ -198,13 +203,13 @@ class ViewsServer:
         task.add_done_callback(self._tasks.discard)
 
 
-def page_variables(visit: Visit) -> dict[str, Any]:
+def page_variables(visit: Visit, brand: Brand) -> dict[str, Any]:
     """What page.html needs; it escapes all of it."""
     document = visit.document
     return {
         "heading": document.title,
         "description": document.description,
-        "accent": document.theme.accent,
+        "brand": brand.of_view(document.theme.name, document.theme.accent, document.theme.logo),
         "mode": document.theme.mode,
         "user": user_name(visit.principal),
         "ticket": visit.ticket,
@@ -239,7 +244,10 @@ async def serve(arguments: argparse.Namespace) -> None:
         raise SetupError("WORKLETS_INTERNAL_KEY is not set; `worklets up` sets it for the processes that it starts.")
     data = DataDirectory(arguments.data)
     store = Store(arguments.database_url or os.environ.get("WORKLETS_DATABASE_URL") or data.database_url)
-    views = ViewsServer(store, data, arguments.api, internal_key, arguments.origin, tuple(arguments.allow_private))
+    brand = Brand.read(arguments.brand_name, arguments.brand_colour, arguments.brand_logo)
+    views = ViewsServer(
+        store, data, arguments.api, internal_key, arguments.origin, tuple(arguments.allow_private), brand
+    )
     server = views.start(arguments.port)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -259,6 +267,9 @@ def read_arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--api", required=True, help="the HTTP app's address")
     parser.add_argument("--origin", action="append", required=True, help="a public address; may be repeated")
     parser.add_argument("--allow-private", action="append", default=[], help="a private host pictures may come from")
+    parser.add_argument("--brand-name", default="", help="the name on every page")
+    parser.add_argument("--brand-colour", default="", help="the colour of buttons and links, #rrggbb")
+    parser.add_argument("--brand-logo", type=Path, help="a file with the logo")
     return parser.parse_args(given)
 
 

@@ -26,6 +26,7 @@ from ..connectors.shares import Shares
 from ..connectors.store import Store
 from ..connectors.tables import Share
 from ..connectors.web import EMBED_HEADER, SESSION_COOKIE, TICKET_HEADER
+from .branding import OUR_BRAND, Brand
 from .console.assets import Assets
 from .console.login import read_form
 from .console.rendering import HEADERS, Renderer
@@ -39,7 +40,9 @@ _OURS = frozenset({"token", "visitor"})
 _COOKIE_SECONDS = 180 * 86_400
 
 
-def share_routes(store: Store, access: Access, shares: Shares, views: ASGIApp) -> list[BaseRoute]:
+def share_routes(
+    store: Store, access: Access, shares: Shares, views: ASGIApp, brand: Brand = OUR_BRAND
+) -> list[BaseRoute]:
     """The routes, open to all: the link decides.
 
     Args:
@@ -47,8 +50,9 @@ def share_routes(store: Store, access: Access, shares: Shares, views: ASGIApp) -
         access: knows those who are signed in, for a frame on the same site.
         shares: the links.
         views: passes requests below /views on to the views process.
+        brand: name, colour and logo of the small pages before a view.
     """
-    doors = _Doors(store, access, shares, views)
+    doors = _Doors(store, access, shares, views, brand)
     return [
         Mount("/share", app=_below("/share/", doors.by_link, doors)),
         Route("/embed.js", doors.script, methods=["GET"]),
@@ -84,12 +88,12 @@ def _below(prefix: str, enter: Enter, doors: _Doors) -> ASGIApp:
 
 
 class _Doors:
-    def __init__(self, store: Store, access: Access, shares: Shares, views: ASGIApp) -> None:
+    def __init__(self, store: Store, access: Access, shares: Shares, views: ASGIApp, brand: Brand) -> None:
         self._store = store
         self._access = access
         self._shares = shares
         self._views = views
-        self._renderer = Renderer(Assets())
+        self._renderer = Renderer(Assets(brand), brand)
         self._script = (Path(__file__).parent / "components" / "embed.js").read_bytes()
         self._of_address = RateLimit(60, 60, "visits from your address")
         self._of_link = RateLimit(600, 300, "visits by this link")

@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     proxy = ViewsProxy(parts.settings.views_url) if parts.settings.views_url else None
     routes = _routes(parts)
     if proxy is not None:
-        routes += share_routes(parts.store, parts.access, parts.shares, proxy)
+        routes += share_routes(parts.store, parts.access, parts.shares, proxy, parts.settings.brand)
         routes.append(Mount("/views", app=proxy))
 
     @contextlib.asynccontextmanager
@@ -112,6 +112,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             shares=parts.shares,
             links=links,
             data=parts.data,
+            brand=settings.brand,
             recent_run=parts.recent.get,
             worklet_problem=lambda name: parts.registry.broken.get(name),
         ),

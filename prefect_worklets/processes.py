@@ -135,6 +135,9 @@ class Instance:
             command += ["--origin", origin]
         for allowed in settings.allow_private:
             command += ["--allow-private", allowed]
+        command += ["--brand-name", settings.brand_name, "--brand-colour", settings.brand_colour]
+        if settings.brand_logo is not None:
+            command += ["--brand-logo", str(settings.brand_logo)]
         return ChildSpec(
             "views", command, self._shared(), http_probe(f"http://127.0.0.1:{self.views_port}/views/-/health")
         )

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from .connectors.layout import DataDirectory
+from .panel_views.branding import Brand
 
 DEFAULT_PORT = 8700
 
@@ -76,12 +77,24 @@ class Settings(BaseSettings):
     project: Path | None = Field(
         default=None, description="A project directory that is pushed at the start and after every change in it."
     )
+    brand_name: str = Field(default="", description="The name on every page, instead of ours.")
+    brand_colour: str = Field(
+        default="",
+        description="The colour of buttons and links, as `#1f6f6b`; it is made readable on light and on dark pages. "
+        "A view may have its own.",
+    )
+    brand_logo: Path | None = Field(default=None, description="The logo on every page: an SVG, PNG, JPEG or WebP file.")
     demo: bool = Field(default=False, description="Deploy the demo's model, worklet and view at the start.")
 
     @property
     def data(self) -> DataDirectory:
         """The layout of the data directory."""
         return DataDirectory(self.data_dir.expanduser().resolve())
+
+    @property
+    def brand(self) -> Brand:
+        """Name, colour and logo of every page. Raises SetupError."""
+        return Brand.read(self.brand_name, self.brand_colour, self.brand_logo)
 
     @property
     def store_url(self) -> str:

@@ -52,6 +52,7 @@ def up(
         SetupError: the data directory, the port or the store can't be had.
     """
     data = prepare_data(settings)
+    _ = settings.brand  # a logo that can't be read is said now as well
     data.socket("supervisor")  # too long a path is said now, not by a process later
     with _lock(data), _listen(settings, explicit_port) as listening:
         settings = settings.model_copy(update={"port": port_of(listening)})

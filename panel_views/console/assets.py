@@ -9,23 +9,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..branding import Brand
+
 FOLDER = Path(__file__).parent / "static"
 PREFIX = "/console/static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 class Assets:
-    """The files of a folder, read once."""
+    """The files of a folder, read once, and the colours of the brand."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, brand: Brand, folder: Path = FOLDER) -> None:
         self._files: dict[str, tuple[bytes, str]] = {}
         self._urls: dict[str, str] = {}
         for path in sorted(folder.iterdir()):
             if path.suffix in _TYPES:
-                content = path.read_bytes()
-                marked = f"{path.stem}.{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}"
-                self._files[marked] = (content, _TYPES[path.suffix])
-                self._urls[path.name] = f"{PREFIX}/{marked}"
+                self._add(path, path.read_bytes())
+        self._add(Path("brand.css"), brand.console_css().encode())
+
+    def _add(self, path: Path, content: bytes) -> None:
+        marked = f"{path.stem}.{hashlib.sha256(content).hexdigest()[:12]}{path.suffix}"
+        self._files[marked] = (content, _TYPES[path.suffix])
+        self._urls[path.name] = f"{PREFIX}/{marked}"
 
     def url(self, name: str) -> str:
         """The address of a file. Raises KeyError for one that is not there."""

@@ -12,6 +12,7 @@ from ...connectors.shares import Shares
 from ...connectors.store import Store
 from ...connectors.web import Guard
 from ...flows.journal import RunRecord
+from ..branding import OUR_BRAND, Brand
 from .assets import Assets
 from .links import ConsoleLinks
 from .login import login_routes
@@ -38,6 +39,7 @@ def routes(
     shares: Shares,
     links: ConsoleLinks,
     data: DataDirectory,
+    brand: Brand = OUR_BRAND,
     recent_run: Callable[[str], RunRecord | None] = _nothing,
     worklet_problem: Callable[[str], str | None] = _nothing,
 ) -> list[BaseRoute]:
@@ -50,14 +52,15 @@ def routes(
         shares: the links of views.
         links: addresses outside the console.
         data: where the recorder's process leaves word of itself (`run/recorder.json`).
+        brand: name, colour and logo.
         recent_run: a run by its id for the moment until the store has it (`RecentRuns.get`).
         worklet_problem: why a worklet can't be loaded, by its name (the registry's `broken`).
     """
-    assets = Assets()
+    assets = Assets(brand)
     site = Site(
         guard,
         ConsoleQueries(store),
-        Renderer(assets),
+        Renderer(assets, brand),
         passwords,
         shares,
         store,

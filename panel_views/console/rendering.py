@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
+from ..branding import Brand
 from . import formats
 from .assets import Assets
 
@@ -28,9 +29,9 @@ HEADERS: Mapping[str, str] = {
 
 
 class Renderer:
-    """Fills templates. `assets` gives the addresses of style sheet and scripts."""
+    """Fills templates. `assets` gives the addresses of style sheets and scripts, `brand` the name and the logo."""
 
-    def __init__(self, assets: Assets) -> None:
+    def __init__(self, assets: Assets, brand: Brand) -> None:
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -39,6 +40,8 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._environment.globals["asset"] = assets.url
+        self._environment.globals["brand_name"] = brand.name or "Worklets"
+        self._environment.globals["brand_logo"] = brand.logo
         self._environment.filters.update(
             duration=formats.duration,
             size=formats.size,
