@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 
 COLUMNS = 12
 # Paths that the views process and the API need for themselves.
-RESERVED_SLUGS = frozenset({"ui", "static", "components", "cdn", "examples", "drafts", "schema"})
+RESERVED_SLUGS = frozenset({"ui", "static", "components", "cdn", "examples", "drafts", "schema", "sources"})
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]

@@ -20,7 +20,8 @@ from .clearing import cleared, takes_away
 from .differences import difference
 from .document import ViewDocument
 from .operations import Operation, apply_all, changed
-from .publishing import no_view, note_change, publish_in, version_of
+from .previews import version_of
+from .publishing import no_view, note_change, publish_in
 from .wording import Line, diff, lines
 
 
@@ -130,8 +131,20 @@ class Drafts:
             session.flush()
             return _draft(session, checked.slug)
 
-    def change(self, slug: str, base: int, operations: list[Operation], by: Principal, *, client: str = "") -> Changed:
+    def change(
+        self,
+        slug: str,
+        base: int,
+        operations: list[Operation],
+        by: Principal,
+        *,
+        client: str = "",
+        clear: bool = False,
+    ) -> Changed:
         """Apply operations to the draft as it was at revision `base`.
+
+        What reads something that they take away goes with it; with `clear`, whatever names something that is not there
+        does, as for components that are pasted from another view.
 
         Raises Conflict with what others changed since, NotFound, BadInput, DefinitionError.
         """
@@ -142,7 +155,7 @@ class Drafts:
             before = parse(row.document)
             after = changed(before, operations)
             also: list[Line] = []
-            if takes_away(operations):
+            if clear or takes_away(operations):
                 clean = cleared(after)
                 also = diff(after, clean)
                 after = clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -17,6 +18,8 @@ from .drafts import Changed, Drafts, edit_address
 from .operations import read_operations
 from .presence import here, leave
 from .publishing import version_document, versions_of
+from .sources import sources
+from .templates import new_document, table_operations, worklet_operations
 from .wording import diff
 
 MAX_BODY = 2_000_000
@@ -27,13 +30,15 @@ def routes(store: Store, guard: Guard) -> list[BaseRoute]:
     """The routes of drafts below /api/views/{slug}. They raise WorkletsError."""
     drafts = _DraftRoutes(store, guard)
     return [
-        Route("/api/views/drafts", drafts.list, methods=["GET"]),
+        Route("/api/views/drafts", drafts.unpublished, methods=["GET"]),
         Route("/api/views/drafts", drafts.create, methods=["POST"]),
+        Route("/api/views/sources", drafts.sources, methods=["GET"]),
         Route("/api/views/{slug}/draft", drafts.read, methods=["GET"]),
         Route("/api/views/{slug}/draft", drafts.replace, methods=["PUT"]),
         Route("/api/views/{slug}/draft", drafts.discard, methods=["DELETE"]),
         Route("/api/views/{slug}/draft/operations", drafts.change, methods=["POST"]),
         Route("/api/views/{slug}/draft/changes", drafts.changes, methods=["GET"]),
+        Route("/api/views/{slug}/draft/pieces", drafts.pieces, methods=["POST"]),
         Route("/api/views/{slug}/draft/publish", drafts.publish, methods=["POST"]),
         Route("/api/views/{slug}/draft/presence", drafts.presence, methods=["POST", "DELETE"]),
         Route("/api/views/{slug}/versions", drafts.versions, methods=["GET"]),
@@ -49,17 +54,44 @@ class _DraftRoutes:
         self._guard = guard
         self._drafts = Drafts(store)
 
-    async def list(self, request: Request) -> Response:
+    async def unpublished(self, request: Request) -> Response:
         await self._guard(request, Role.builder, "list drafts")
         return json_response({"drafts": await asyncio.to_thread(self._drafts.listed)})
 
     async def create(self, request: Request) -> Response:
         principal, body = await self._body(request, "make a view")
         document = body.get("document")
+        if document is None:
+            document = await asyncio.to_thread(self._new, body)
         if not isinstance(document, dict):
-            raise BadInput("`document` is the new view's document.", faults=[Fault(("document",), "is needed")])
+            raise BadInput("`document` is the new view's document.", faults=[Fault(("document",), "is an object")])
         draft = await asyncio.to_thread(self._drafts.create, document, principal)
         return json_response({**draft.to_json(), "edit": edit_address(draft.slug)}, status=201)
+
+    def _new(self, body: dict[str, Any]) -> dict[str, Any]:
+        given = {name: str(body.get(name) or "") for name in ("slug", "worklet", "table")}
+        title = str(body.get("title") or given["worklet"] or "").strip()
+        if not title:
+            raise BadInput("A view needs a title.", faults=[Fault(("title",), "is needed")])
+        return new_document(self._store, title, template=str(body.get("template") or "empty"), **given)
+
+    async def sources(self, request: Request) -> Response:
+        await self._guard(request, Role.builder, "list what views can show")
+        return json_response(await asyncio.to_thread(sources, self._store))
+
+    async def pieces(self, request: Request) -> Response:
+        """The operations that connect a worklet or a table to the draft; the caller sends them as its own change."""
+        _, body = await self._body(request, "change a view")
+        return json_response({"operations": await asyncio.to_thread(self._pieces, _slug(request), body)})
+
+    def _pieces(self, slug: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+        document, page = self._drafts.read(slug).document, str(body.get("page"))
+        y = _number(body, "y")
+        if body.get("worklet"):
+            return worklet_operations(self._store, document, page, str(body["worklet"]), y)
+        if body.get("table"):
+            return table_operations(self._store, document, page, str(body["table"]), y)
+        raise BadInput("Name a `worklet` or a `table`.")
 
     async def read(self, request: Request) -> Response:
         await self._guard(request, Role.builder, "read drafts")
@@ -90,9 +122,9 @@ class _DraftRoutes:
             raise BadInput(f"A request may make {MAX_OPERATIONS} changes and this one has {len(given)}.")
         operations = read_operations(given)
         base = _number(body, "base")
-        made = await asyncio.to_thread(
-            self._drafts.change, _slug(request), base, operations, principal, client=str(body.get("client", ""))
-        )
+        client, clear = str(body.get("client", "")), body.get("clear") is True
+        change = partial(self._drafts.change, client=client, clear=clear)
+        made = await asyncio.to_thread(change, _slug(request), base, operations, principal)
         return json_response(_changed(made))
 
     async def changes(self, request: Request) -> Response:

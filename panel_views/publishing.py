@@ -15,6 +15,7 @@ from ..connectors.store import Store
 from ..connectors.tables import View, ViewChange, ViewDraft, ViewVersion, now
 from .checks import parse
 from .document import ViewAccess, ViewDocument
+from .previews import is_preview, preview, version_of
 
 # Changes kept of each draft; whoever saw none of these loads the draft anew.
 CHANGES_KEPT = 500
@@ -119,12 +120,6 @@ def note_change(
     session.exec(delete(ViewChange).where(col(ViewChange.view_slug) == draft.view_slug, old))
 
 
-def version_of(session: Session, slug: str, number: int | None) -> ViewVersion | None:
-    """A version of a view, if there is one of that number."""
-    query = select(ViewVersion).where(ViewVersion.view_slug == slug, ViewVersion.number == number)
-    return session.exec(query).first()
-
-
 def versions_of(store: Store, slug: str) -> list[dict[str, Any]]:
     """The versions of a view, newest first. Raises NotFound."""
     with store.read() as session:
@@ -162,8 +157,13 @@ def no_view(slug: str) -> NotFound:
 
 
 def published(store: Store, slug: str) -> ViewDocument:
-    """The published document of a view. Raises NotFound."""
+    """The published document of a view, or the draft that `~SLUG` names (previews.py). Raises NotFound."""
     with store.read() as session:
+        if is_preview(slug):
+            found = preview(session, slug)
+            if found is None:
+                raise no_view(slug[1:])
+            return found
         query = select(ViewVersion).join(View, col(View.slug) == col(ViewVersion.view_slug))
         version = session.exec(query.where(View.slug == slug, col(View.published) == ViewVersion.number)).first()
     if version is None:

@@ -29,6 +29,14 @@ class RemoteDrafts:
         made: dict[str, Any] = self._connection.post("/api/views/drafts", {"document": dict(document)})
         return made
 
+    def new(
+        self, title: str, *, slug: str = "", template: str = "empty", worklet: str = "", table: str = ""
+    ) -> dict[str, Any]:
+        """A new view from a template, a worklet or a table. Raises Conflict if the slug is taken."""
+        body = {"title": title, "slug": slug, "template": template, "worklet": worklet, "table": table}
+        made: dict[str, Any] = self._connection.post("/api/views/drafts", body)
+        return made
+
     def replace(self, document: Mapping[str, Any], base: int) -> dict[str, Any]:
         """Put a document in the place of the draft's revision `base`. Raises Conflict if it has changed since."""
         body, slug = {"document": dict(document), "base": base}, str(document.get("slug"))

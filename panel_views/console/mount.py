@@ -13,10 +13,12 @@ from ...connectors.store import Store
 from ...connectors.web import Guard
 from ...flows.journal import RunRecord
 from ..branding import OUR_BRAND, Brand
+from ..builder import BuilderFiles
 from .assets import Assets
 from .links import ConsoleLinks
 from .login import login_routes
 from .pages_access import access_pages
+from .pages_builder import view_builder
 from .pages_models import model_detail, model_list
 from .pages_overview import overview, view_list
 from .pages_runs import run_detail, run_in_prefect, run_list
@@ -56,7 +58,7 @@ def routes(
         recent_run: a run by its id for the moment until the store has it (`RecentRuns.get`).
         worklet_problem: why a worklet can't be loaded, by its name (the registry's `broken`).
     """
-    assets = Assets(brand)
+    assets, builder_files = Assets(brand), BuilderFiles()
     site = Site(
         guard,
         ConsoleQueries(store),
@@ -79,11 +81,13 @@ def routes(
         "/console/runs/{id}": run_detail,
         "/console/runs/{id}/prefect": run_in_prefect,
         "/console/views": view_list,
+        "/console/views/{slug}/edit": view_builder(store, builder_files),
         **access_pages(),
         **share_pages(),
     }
     return [
         assets.route(),
+        builder_files.route(),
         *login_routes(site, passwords),
         *(Route(path, site.page(make), methods=["GET"]) for path, make in pages.items()),
         Route("/console/{rest:path}", site.page(nothing_here), methods=["GET"]),

@@ -41,6 +41,30 @@ def list_views(
 
 
 @app.command()
+def new(
+    title: Annotated[str, typer.Argument(help="The view's title; by default the worklet's or table's name.")] = "",
+    worklet: Annotated[str, typer.Option("--from-worklet", metavar="NAME", help="Its inputs and its answer.")] = "",
+    table: Annotated[str, typer.Option("--from-table", metavar="NAME", help="Its rows.")] = "",
+    template: Annotated[str, typer.Option("--template", help="`empty` or `dashboard`.")] = "empty",
+    slug: Annotated[str, typer.Option("--slug", help="Its part of the address; by default made from the title.")] = "",
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a draft of a new view, and say where to edit it."""
+    title = title or worklet or table
+    if not title:
+        raise BadInput("A view needs a title, or --from-worklet NAME.")
+    chosen = "try-a-model" if worklet else "table" if table else template
+    with client_of(data) as client:
+        made = client.drafts.new(title, slug=slug, template=chosen, worklet=worklet, table=table)
+        address = f"{client.url}{made['edit']}"
+    if as_json:
+        print_json({"slug": made["slug"], "revision": made["revision"], "edit": address})
+    else:
+        print(address)
+
+
+@app.command()
 def export(
     slug: SlugArgument,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; by default stdout.")] = None,

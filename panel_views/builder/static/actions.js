@@ -1,0 +1,118 @@
+// What an event does: a list of steps, each a form made from the document's schema, with pickers where a field names
+// something of the view.
+import { button, h, iconButton, popover } from "./dom.js"
+import { componentOf, stateKeys } from "./documents.js"
+import { bindingControl, isBinding, newState } from "./bindings.js"
+import { control, resolve, words } from "./fields.js"
+
+const TITLES = { run_worklet: "Run a worklet", set_state: "Set a state", refresh: "Read a table again" }
+
+export function actionKinds(schema) {
+  const kinds = Object.values(schema.$defs ?? {}).filter((def) => def.properties?.do?.const)
+  return kinds.map((def) => ({ do: def.properties.do.const, title: TITLES[def.properties.do.const] ?? words(def.properties.do.const), def }))
+}
+
+// `change(actions, before)` hears of the whole list, and of the operations that it needs to be made before.
+export function actionsEditor(context, event, actions, change) {
+  const kinds = actionKinds(context.schema)
+  const replace = (index, action) => change(actions.map((each, at) => (at === index ? action : each)))
+  const move = (index, by) => {
+    const next = [...actions]
+    const [step] = next.splice(index, 1)
+    next.splice(index + by, 0, step)
+    change(next)
+  }
+  return h("div", { class: "steps" },
+    actions.map((action, index) => h("section", { class: "step", "aria-label": `Step ${index + 1}` },
+      h("header", {}, h("span", { class: "number", text: String(index + 1) }), h("strong", { text: kinds.find((kind) => kind.do === action.do)?.title ?? action.do }),
+        index > 0 ? iconButton("up", "Earlier", () => move(index, -1)) : null,
+        index < actions.length - 1 ? iconButton("down", "Later", () => move(index, 1)) : null,
+        iconButton("trash", "Remove this step", () => change(actions.filter((_, at) => at !== index)))),
+      stepForm(context, action, (next) => replace(index, next)))),
+    button("Add a step", (press) => pickKind(context, press.currentTarget, kinds, (action, before) => change([...actions, action], before)), { icon: "plus", kind: "quiet small" }))
+}
+
+function pickKind(context, anchor, kinds, add) {
+  popover(anchor, (box, close) => {
+    box.append(h("h3", { text: "What happens" }), h("ul", { class: "options" }, kinds.map((kind) => h("li", {},
+      h("button", { type: "button", class: "option", onclick: () => { close(); add(...fresh(context, kind)) } }, h("span", { text: kind.title }), h("small", { text: (kind.def.description ?? "").split(". ")[0] }))))))
+  }, { label: "What happens" })
+}
+
+// A step with the fields that it needs, as far as they can be guessed, and the operations for what is not there yet.
+function fresh(context, kind) {
+  const action = { do: kind.do }
+  const before = []
+  for (const name of kind.def.required ?? []) {
+    if (name === "do") continue
+    const schema = resolve(kind.def.properties[name], context.schema)
+    const choices = context.choicesFor(name, schema)
+    if ((name === "into" || name === "state") && !choices.length) {
+      before.push({ op: "declare", state: { name: "result" } })
+      action[name] = "session.result"
+    } else if (choices?.length) action[name] = choices[0][0]
+    else if (isBinding(kind.def.properties[name], context.schema)) action[name] = { constant: null }
+    else if (schema.type === "array") action[name] = []
+    else action[name] = schema.default ?? schema.enum?.[0] ?? (schema.type === "string" ? "" : null)
+  }
+  if (action.worklet && kind.def.properties.input) action.input = guessed(context, action.worklet)
+  return [action, before]
+}
+
+// The inputs of a worklet that a component of the same name gives.
+function guessed(context, name) {
+  const worklet = context.sources().worklets.find((each) => each.name === name)
+  const named = (worklet?.input ?? []).map((field) => [field.name, componentOf(context.view(), field.name)])
+  return Object.fromEntries(named.filter(([, part]) => part && context.kinds.get(part.type)?.values.includes("value")).map(([key, part]) => [key, { component: part.id }]))
+}
+
+function stepForm(context, action, change) {
+  const def = actionKinds(context.schema).find((kind) => kind.do === action.do)?.def
+  if (!def) return h("p", { class: "muted", text: "This server does not know this step." })
+  const set = (name, value) => {
+    const next = { ...action, [name]: value }
+    if (name === "worklet" && "input" in def.properties) next.input = { ...guessed(context, value) }
+    if (value === undefined || value === null) delete next[name]
+    change(next)
+  }
+  return h("div", { class: "fields" }, Object.entries(def.properties).filter(([name]) => name !== "do").map(([name, schema]) => stepField(context, action, name, schema, set)))
+}
+
+function stepField(context, action, name, schema, set) {
+  const found = resolve(schema, context.schema)
+  if (isBinding(schema, context.schema) || isBinding(found, context.schema)) {
+    return field(words(name), bindingControl(context, action[name], (binding) => set(name, binding), { label: words(name), event: true }))
+  }
+  const inner = found.additionalProperties ?? Object.values(found.patternProperties ?? {})[0]
+  if (found.type === "object" && isBinding(inner, context.schema)) return inputs(context, action, name, set)
+  if (found.type === "array" && (found.items?.discriminator || found.items?.oneOf)) {
+    return h("details", { class: "nested", open: !!action[name]?.length }, h("summary", { text: words(name) }), actionsEditor(context, name, action[name] ?? [], (steps) => set(name, steps.length ? steps : undefined)))
+  }
+  if (name === "into" || name === "state") {
+    const options = stateKeys(context.view()).map((key) => [key, key])
+    const pick = control({ type: "string" }, {}, action[name], (value) => set(name, value), { label: words(name), choices: options })
+    return field(name === "into" ? "Answer into" : "State", h("div", { class: "with-button" }, pick, iconButton("plus", "New state", (press) => newState(context, press.currentTarget, (key) => set(name, key)))))
+  }
+  return field(words(name), control(schema, context.schema, action[name], (value) => set(name, value), { label: words(name), choices: context.choicesFor(name, found) }))
+}
+
+// What a worklet is given: a line for each field of its input.
+function inputs(context, action, name, set) {
+  const worklet = context.sources().worklets.find((each) => each.name === action.worklet)
+  const given = action[name] ?? {}
+  const known = worklet?.input ?? []
+  const names = [...new Set([...known.map((each) => each.name), ...Object.keys(given)])]
+  const put = (key, binding) => {
+    const next = { ...given }
+    if (binding) next[key] = binding
+    else delete next[key]
+    set(name, next)
+  }
+  if (!names.length) return null
+  return h("fieldset", { class: "inputs" }, h("legend", { text: words(name) }), names.map((key) => {
+    const one = known.find((each) => each.name === key)
+    return field(`${key}${one?.required ? " *" : ""}`, bindingControl(context, given[key], (binding) => put(key, binding), { label: key, event: true }))
+  }))
+}
+
+const field = (label, element) => h("div", { class: "field" }, h("span", { class: "name", text: label }), element)

@@ -1,0 +1,161 @@
+// Where a value comes from: pickers for state, components, worklets' answers, tables, the user and expressions. A kind of
+// binding that is not known here gets a form made from the document's schema.
+import { button, h, icon, iconButton, popover } from "./dom.js"
+import { componentsOf, stateKeys } from "./documents.js"
+import { choice, control, resolve, words } from "./fields.js"
+import { expressionInput } from "./expressions.js"
+
+const ICONS = { state: "state", component: "pointer", table: "table", user: "user", expr: "expression", constant: "settings", query: "query", worklet: "worklet", model: "model", event: "play", param: "link", page: "page" }
+const TITLES = { state: "State", component: "Component", table: "Table", user: "User", expr: "Expression", constant: "Fixed value", event: "The event" }
+const TAKEN_WITH = { state: ["path", "status"], component: ["value"], table: ["limit"] }
+
+export const isBinding = (schema, root) => {
+  const arms = (schema?.oneOf ?? schema?.anyOf ?? []).filter((arm) => arm.type !== "null")
+  return arms.length > 1 && arms.every((arm) => /Binding$/.test(arm.$ref ?? "")) && !!root.$defs
+}
+
+// The kinds of bindings that this server's documents have: key, title and schema, as its schema lists them.
+export function bindingKinds(schema) {
+  const names = Object.keys(schema.$defs ?? {}).filter((name) => name.endsWith("Binding"))
+  return names.map((name) => {
+    const def = schema.$defs[name]
+    const key = (def.required ?? Object.keys(def.properties ?? {}))[0]
+    return { key, title: TITLES[key] ?? words(name.replace(/Binding$/, "")), icon: ICONS[key] ?? "link", def, about: def.description ?? "" }
+  }).filter((kind) => kind.key)
+}
+
+export function keyOf(binding, kinds) {
+  return kinds.map((kind) => kind.key).find((key) => key in (binding ?? {})) ?? null
+}
+
+// A binding in a few words, for its chip.
+export function inWords(binding) {
+  if (!binding) return ""
+  if (binding.state) return `${binding.state}${binding.path ? `.${binding.path}` : ""}${binding.status ? ` is ${binding.status}` : ""}`
+  if (binding.component) return `${binding.component}.${binding.value ?? "value"}`
+  if (binding.table) return `table ${binding.table}`
+  if (binding.user) return `user's ${binding.user}`
+  if ("constant" in binding) return JSON.stringify(binding.constant)
+  if (binding.expr) return binding.expr
+  if (binding.event) return `event.${binding.event}`
+  const [key] = Object.keys(binding)
+  return `${key} ${typeof binding[key] === "string" ? binding[key] : ""}`.trim()
+}
+
+// A chip that says what something is bound to, or a button that asks for it. `change(binding)` hears; null unbinds.
+export function bindingControl(context, binding, change, { label, event = false, compact = false } = {}) {
+  const kinds = bindingKinds(context.schema)
+  const kind = kinds.find((each) => each.key === keyOf(binding, kinds))
+  const open = (anchor) => pickBinding(context, anchor, binding, change, { label, event })
+  if (!kind) {
+    const title = `Connect ${label} to data`
+    return h("button", { type: "button", class: compact ? "square quiet bind" : "quiet small bind", title, "aria-label": title, onclick: (press) => open(press.currentTarget) },
+      icon("link"), compact ? null : h("span", { text: "Connect…" }))
+  }
+  return h("div", { class: "chip" },
+    h("button", { type: "button", class: "chip-text", title: `${kind.title}: ${inWords(binding)}`, "aria-label": `${label}: ${kind.title} ${inWords(binding)}`, onclick: (press) => open(press.currentTarget) },
+      icon(kind.icon), h("span", { text: inWords(binding) })),
+    iconButton("close", `Disconnect ${label}`, () => change(null)))
+}
+
+export function pickBinding(context, anchor, binding, change, { label, event = false }) {
+  const kinds = bindingKinds(context.schema).filter((kind) => event || kind.key !== "event")
+  const allowed = kinds.filter((kind) => event ? kind.key !== "table" : kind.key !== "constant")
+  const first = keyOf(binding, allowed) ?? (stateKeys(context.view()).length ? "state" : "component")
+  popover(anchor, (box, close) => {
+    const body = h("div", { class: "picker" })
+    const tabs = h("div", { class: "kinds", role: "tablist", "aria-label": "Where the value comes from" })
+    const choose = (made) => { change(made); close() }
+    const show = (key) => {
+      const kind = allowed.find((each) => each.key === key) ?? allowed[0]
+      for (const tab of tabs.children) tab.setAttribute("aria-selected", String(tab.dataset.kind === kind.key))
+      const fill = PICKERS[kind.key] ?? genericPicker
+      body.replaceChildren(fill(context, kind.key in (binding ?? {}) ? binding : null, choose, kind, label))
+      body.querySelector("[data-first]")?.focus()
+    }
+    tabs.append(...allowed.map((kind) => h("button", { type: "button", role: "tab", "data-kind": kind.key, onclick: () => show(kind.key) }, icon(kind.icon), h("span", { text: kind.title }))))
+    box.append(h("h3", { text: `Connect ${label}` }), tabs, body)
+    show(first)
+  }, { label: `Connect ${label}`, wide: true })
+}
+
+const options = (items, chosen, take) => h("ul", { class: "options" }, items.map(([value, title, note], index) =>
+  h("li", {}, h("button", { type: "button", class: "option", "data-first": index === 0, "aria-pressed": String(JSON.stringify(value) === JSON.stringify(chosen)), onclick: () => take(value) },
+    h("span", { text: title }), note ? h("small", { text: note }) : null))))
+
+const nothing = (text) => h("p", { class: "empty", text })
+
+const PICKERS = {
+  state(context, binding, choose) {
+    let now = { ...binding }
+    const extra = h("div", { class: "pair" })
+    const paint = () => {
+      list.replaceChildren(options(stateKeys(context.view()).map((key) => [key, key, context.stateNote(key)]), now.state, (state) => { now = { state }; paint() }))
+      extra.replaceChildren(...(now.state ? [
+        h("label", {}, "Part", h("input", { type: "text", placeholder: "the whole value", list: "state-parts", value: now.path ?? "", oninput: (event) => { now.path = event.target.value.trim() || undefined } })),
+        h("datalist", { id: "state-parts" }, context.statePaths(now.state).map((path) => h("option", { value: path }))),
+        h("label", {}, "What", choice([[undefined, "Its value"], ["loading", "Whether it is loading"], ["empty", "Whether it is empty"], ["error", "Its fault"]], now.status, (status) => { now.status = status })),
+        button("Connect", () => choose(clean(now)), { kind: "primary" }),
+      ] : []))
+    }
+    const list = h("div")
+    paint()
+    return h("div", {}, list, stateKeys(context.view()).length ? null : nothing("No state yet. A worklet's answer goes into one."),
+      button("New state…", (event) => newState(context, event.currentTarget, (key) => { now = { state: key }; paint() }), { icon: "plus", kind: "quiet small" }), extra)
+  },
+  component(context, binding, choose) {
+    const values = componentsOf(context.view()).flatMap((part) => (context.kinds.get(part.type)?.values ?? []).map((value) =>
+      [{ component: part.id, value }, `${part.id}.${value}`, part.properties?.label ?? context.kinds.get(part.type)?.title]))
+    const chosen = binding ? { component: binding.component, value: binding.value ?? "value" } : null
+    return values.length ? options(values, chosen, (made) => choose(made.value === "value" ? { component: made.component } : made)) : nothing("No component on the view gives a value. Inputs do.")
+  },
+  table(context, binding, choose) {
+    const tables = context.sources().tables
+    let limit = binding?.limit ?? 24
+    if (!tables.length) return nothing("No table yet. A worklet fills one with pw.save.")
+    return h("div", {}, h("label", { class: "line" }, "Newest rows, at most", h("input", { type: "number", min: 1, max: 200, value: limit, oninput: (event) => { limit = Number(event.target.value) || 24 } })),
+      options(tables.map((table) => [table.name, table.name, `${table.rows} rows`]), binding?.table, (table) => choose({ table, limit })))
+  },
+  user: (context, binding, choose) => options([["name", "Name"], ["id", "Id"], ["role", "Role"]], binding?.user, (user) => choose({ user })),
+  expr(context, binding, choose) {
+    const said = h("p", { class: "note", text: "Plain data and arithmetic: components.size.value * 2" })
+    const input = expressionInput(context, binding?.expr ?? "", { label: "Expression" })
+    const take = () => { if (input.value.trim()) choose({ expr: input.value.trim() }) }
+    return h("form", { onsubmit: (event) => { event.preventDefault(); take() } }, input.element, said, h("div", { class: "end" }, h("button", { type: "submit", class: "primary", text: "Connect" })))
+  },
+  constant(context, binding, choose) {
+    const input = h("input", { type: "text", "data-first": true, "aria-label": "Value", value: binding ? (typeof binding.constant === "string" ? binding.constant : JSON.stringify(binding.constant)) : "" })
+    const read = () => { try { return JSON.parse(input.value) } catch { return input.value } }
+    return h("form", { onsubmit: (event) => { event.preventDefault(); choose({ constant: read() }) } }, input, h("p", { class: "note", text: "Text, a number, true, false, or JSON." }), h("div", { class: "end" }, h("button", { type: "submit", class: "primary", text: "Set" })))
+  },
+  event(context, binding, choose) {
+    const input = h("input", { type: "text", "data-first": true, "aria-label": "Part of the event", value: binding?.event ?? "value" })
+    return h("form", { onsubmit: (event) => { event.preventDefault(); choose({ event: input.value.trim() }) } }, input, h("p", { class: "note", text: "“value” is an input's new value; of a pressed row, “data” is what it holds." }), h("div", { class: "end" }, h("button", { type: "submit", class: "primary", text: "Connect" })))
+  },
+}
+
+function genericPicker(context, binding, choose, kind) {
+  let now = { ...binding }
+  const root = context.schema
+  const fields = Object.entries(kind.def.properties).map(([name, schema]) => h("label", {}, words(name),
+    control(schema, root, now[name], (value) => { now[name] = value }, { label: words(name), choices: context.choicesFor(name, resolve(schema, root)) })))
+  return h("div", { class: "generic" }, h("p", { class: "note", text: kind.about }), fields, button("Connect", () => choose(clean(now)), { kind: "primary" }))
+}
+
+const clean = (binding) => Object.fromEntries(Object.entries(binding).filter(([, value]) => value !== undefined && value !== ""))
+
+export function newState(context, anchor, made) {
+  popover(anchor, (box, close) => {
+    const name = h("input", { type: "text", pattern: "[A-Za-z][A-Za-z0-9_]*", required: true, placeholder: "result", "aria-label": "Name" })
+    let scope = "session"
+    const submit = async (event) => {
+      event.preventDefault()
+      const state = { name: name.value.trim(), ...(scope === "session" ? {} : { scope }) }
+      close()
+      if (await context.commit([{ op: "declare", state }], { label: "New state" })) made?.(`${scope}.${state.name}`)
+    }
+    box.append(h("h3", { text: "New state" }), h("form", { onsubmit: submit }, h("label", {}, "Name", name),
+      h("label", {}, "Kept for", choice([["session", "This tab (until it is closed)"], ["user", "This user (for good)"], ["view", "Everybody (for good)"]], scope, (value) => { scope = value })),
+      h("div", { class: "end" }, h("button", { type: "submit", class: "primary", text: "Make" }))))
+  }, { label: "New state" })
+}

@@ -1,0 +1,129 @@
+"""Documents that a new view begins with: empty, from a worklet, or from a template."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..connectors.errors import BadInput
+from ..connectors.store import Store
+from .automatic import Names, table_parts, worklet_parts
+from .document import ViewDocument
+from .sources import fields_of, live_worklet, sources, tables_of
+
+TEMPLATES = {
+    "empty": "An empty page.",
+    "try-a-model": "Inputs, a button and the answer of a worklet, with what was asked before.",
+    "table": "The rows of a table.",
+    "dashboard": "The rows of every table on a page each, and a page to run each worklet.",
+}
+
+
+def new_document(
+    store: Store, title: str, *, slug: str = "", template: str = "empty", worklet: str = "", table: str = ""
+) -> dict[str, Any]:
+    """The document of a new view. Blocking. Raises BadInput, NotFound."""
+    if template not in TEMPLATES:
+        raise BadInput(f"There is no template {template[:40]!r}; use one of {', '.join(TEMPLATES)}.")
+    base = {"slug": slug or slug_of(title), "title": title}
+    if worklet or template == "try-a-model":
+        if not worklet:
+            raise BadInput("The template try-a-model begins with a worklet; say which one.")
+        return {**base, **worklet_page(store, worklet)}
+    if template == "table":
+        if not table:
+            raise BadInput("The template table begins with a table; say which one.")
+        return {**base, "pages": [{"id": "main", "components": _table(store, table)}]}
+    if template == "dashboard":
+        return {**base, **_dashboard(store)}
+    return {**base, "pages": [{"id": "main", "components": []}]}
+
+
+def worklet_page(store: Store, worklet: str) -> dict[str, Any]:
+    """Description, states and the one page of a worklet's automatic view. Blocking. Raises NotFound."""
+    row, version = live_worklet(store, worklet)
+    graph = version.graph
+    parts = worklet_parts(
+        worklet,
+        fields_of(graph.get("input_schema")),
+        fields_of(graph.get("output_schema")),
+        tables_of(graph),
+        output_schema=graph.get("output_schema"),
+    )
+    return {
+        "description": row.description[:2000],
+        "state": parts.state,
+        "pages": [{"id": "main", "components": parts.components}],
+    }
+
+
+def worklet_operations(store: Store, document: ViewDocument, page: str, worklet: str, y: int) -> list[dict[str, Any]]:
+    """The operations that put a worklet's parts on a page of a document, from row `y`. Blocking. Raises NotFound."""
+    _, version = live_worklet(store, worklet)
+    graph = version.graph
+    parts = worklet_parts(
+        worklet,
+        fields_of(graph.get("input_schema")),
+        fields_of(graph.get("output_schema")),
+        tables_of(graph),
+        output_schema=graph.get("output_schema"),
+        taken=[part.id for part in document.components()],
+        states=[state.name for state in document.state if state.scope == "user"],
+        y=y,
+    )
+    declared = [{"op": "declare", "state": state} for state in parts.state]
+    return [*declared, *({"op": "add", "page": page, "component": part} for part in parts.components)]
+
+
+def table_operations(store: Store, document: ViewDocument, page: str, table: str, y: int) -> list[dict[str, Any]]:
+    """The operations that put a table's rows on a page of a document, from row `y`. Blocking."""
+    names = Names(part.id for part in document.components())
+    parts = table_parts(table, _picture(store, table), names=names, y=y)
+    return [{"op": "add", "page": page, "component": part} for part in parts.components]
+
+
+def slug_of(title: str) -> str:
+    """A slug from a title. Raises BadInput if the title has no letter for one."""
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60]
+    if not slug:
+        raise BadInput("The title has no letter or digit to make an address from; give the view an address.")
+    return slug
+
+
+def _table(store: Store, table: str) -> list[dict[str, Any]]:
+    return table_parts(table, _picture(store, table), names=Names()).components
+
+
+def _picture(store: Store, table: str) -> str | None:
+    """The field of a table's rows that holds a picture, if one does."""
+    for worklet in sources(store)["worklets"]:
+        if table in worklet["tables"]:
+            found = [one["name"] for one in worklet["output"] if one["schema"].get("format") == "image"]
+            if found:
+                return str(found[0])
+    return None
+
+
+def _dashboard(store: Store) -> dict[str, Any]:
+    known = sources(store)
+    names, rows, y = Names(), [], 0
+    for table in known["tables"][:6]:
+        parts = table_parts(table["name"], _picture(store, table["name"]), names=names, y=y)
+        rows += parts.components
+        y += parts.height
+    pages: list[dict[str, Any]] = [{"id": "main", "title": "Overview", "components": rows}]
+    state: list[dict[str, Any]] = []
+    for worklet in known["worklets"][:6]:
+        taken = [part["id"] for page in pages for part in page["components"]]
+        parts = worklet_parts(
+            worklet["name"], worklet["input"], worklet["output"], [], taken=taken, states=[one["name"] for one in state]
+        )
+        state += parts.state
+        pages.append(
+            {
+                "id": Names(page["id"] for page in pages).fresh(worklet["name"]),
+                "title": worklet["name"],
+                "components": parts.components,
+            }
+        )
+    return {"state": state, "pages": pages}
