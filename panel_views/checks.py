@@ -32,6 +32,7 @@ from .document import (
 from .expressions import parse as parse_expression
 
 Loc = tuple[str | int, ...]
+MAX_DEPTH = 4  # containers inside one another
 _EXPRESSION_STATE = {"session": "session", "user_state": "user", "view": "view"}
 
 
@@ -125,8 +126,24 @@ def _parent(document: ViewDocument, loc: Loc, component: Component) -> Iterator[
         yield _unknown((*loc, "parent"), f"component on page {page.id!r}", component.parent, sorted(siblings))
     elif parent.type in KINDS and not KINDS[parent.type].container:
         yield Fault((*loc, "parent"), f"{component.parent!r} is a {parent.type}, which holds no others", "parent")
-    elif parent.parent is not None or parent.id == component.id:
-        yield Fault((*loc, "parent"), f"{component.parent!r} is itself inside another component", "parent")
+    else:
+        above = _above(siblings, component)
+        if above is None:
+            yield Fault((*loc, "parent"), f"{component.id!r} stands inside itself", "parent")
+        elif len(above) > MAX_DEPTH:
+            yield Fault((*loc, "parent"), f"stands {len(above)} containers deep; at most {MAX_DEPTH} may be", "parent")
+
+
+def _above(siblings: dict[str, Component], component: Component) -> list[str] | None:
+    """The containers around a component, innermost first; None if they go in a circle."""
+    above: list[str] = []
+    inner: Component | None = component
+    while inner is not None and inner.parent is not None:
+        if inner.parent in above or inner.parent == component.id:
+            return None
+        above.append(inner.parent)
+        inner = siblings.get(inner.parent)
+    return above
 
 
 def _bindings(document: ViewDocument, loc: Loc, component: Component) -> Iterator[Fault]:

@@ -90,8 +90,9 @@ def _components(before: ViewDocument, after: ViewDocument) -> Iterator[Operation
         kept -= _out_of_order([id for id, (where, _) in had.items() if where == page.id and id in kept],
                               [part.id for part in page.components if part.id in kept])  # fmt: skip
     # Removing a container removes what it holds.
-    orphans = {id for id in kept if had[id][1].parent is not None and had[id][1].parent not in kept}
-    kept -= orphans
+    for page in before.pages:
+        for container in {part.id for part in page.components} - kept:
+            kept -= page.within(container)
     gone = set(had) - kept
     yield from (Remove(id=id) for id in had if id in gone and had[id][1].parent not in gone)
     for page in after.pages:

@@ -184,6 +184,15 @@ class Page(Part):
     title: str = Field(default="", max_length=200)
     components: list[Component] = Field(default=[], max_length=200)
 
+    def within(self, id: str) -> set[str]:
+        """The ids of all that a container holds, however deep."""
+        found: set[str] = set()
+        layer = {id}
+        while layer:
+            layer = {part.id for part in self.components if part.parent in layer} - found
+            found |= layer
+        return found
+
 
 class StateDeclaration(Part):
     """A state. `session` lives as long as the page; `user` and `view` persist, for one user or for all."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from ..connectors.errors import WorkletsError
 from .auth import Visit
-from .components.base import Events, ViewComponent
+from .components.base import Drawn, Events, ViewComponent
 from .components.bridge import Bridge
-from .components.grid import DRAWN, Grid, cell_of
+from .components.containers import cell_of
+from .components.grid import CONTAINERS, DRAWN, Grid
 from .document import Component, Page
 from .gateway import Gateway
 from .runtime import Cell, Runtime, Save
@@ -35,11 +36,10 @@ class OpenView:
         self._building = True
         self._pending: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._cards: dict[str, Grid] = {}
         self._page = visit.document.pages[0]
         events = Events(self._changed, self._fired, self._asked)
-        drawn = [part for part in self._page.components if part.type in DRAWN]
-        self._components: dict[str, ViewComponent] = {part.id: DRAWN[part.type](part, events) for part in drawn}
+        self._components: dict[str, ViewComponent] = {}
+        self.root = self._grid(events)
         self.runtime = Runtime(
             visit.document,
             gateway,
@@ -53,7 +53,6 @@ class OpenView:
         )
         # Only a page around the view needs one.
         self.bridge = Bridge(self.runtime.set_params) if visit.embedded else None
-        self.root = self._grid()
         self.runtime.start()
         self._building = False
 
@@ -71,27 +70,26 @@ class OpenView:
 
     # --- the page -----------------------------------------------------------------------------------------
 
-    def _grid(self) -> Grid:
-        top = in_order(self._page, None)
+    def _grid(self, events: Events) -> Grid:
+        drawn = self._drawn(None, events)
         return Grid(
-            objects=[self._drawn(part) for part in top],
-            cells=[cell_of(part) for part in top],
+            objects=[one for one, _ in drawn],
+            cells=[cell for _, cell in drawn],
             props={"kind": "page"},
             styles={"width": "100%"},
         )
 
-    def _drawn(self, component: Component) -> Any:
-        if component.type != "card":
-            return self._components[component.id]
-        inside = in_order(self._page, component.id)
-        card = Grid(
-            objects=[self._drawn(part) for part in inside],
-            cells=[cell_of(part) for part in inside],
-            props={"kind": "card", **component.properties},
-            styles={"width": "100%", "height": "100%"},
-        )
-        self._cards[component.id] = card
-        return card
+    def _drawn(self, parent: str | None, events: Events) -> list[tuple[Drawn, dict[str, object]]]:
+        """What stands in a container (None: on the page), each with its place."""
+        drawn: list[tuple[Drawn, dict[str, object]]] = []
+        for part in in_order(self._page, parent):
+            if part.type in CONTAINERS:
+                made: ViewComponent = CONTAINERS[part.type](part, events, self._drawn(part.id, events))
+            else:
+                made = DRAWN[part.type](part, events)
+            self._components[part.id] = made
+            drawn.append((made, cell_of(part)))
+        return drawn
 
     # --- from the runtime -----------------------------------------------------------------------------------
 
@@ -99,9 +97,6 @@ class OpenView:
         shown = self._components.get(component)
         if shown is not None:
             self._do(lambda: shown.show_cell(name, cell))
-        card = self._cards.get(component)
-        if card is not None:
-            self._do(lambda: card.param.update(props={**card.props, name: cell.value}))
 
     def _on_fault(self, component: str, message: str | None) -> None:
         shown = self._components.get(component)

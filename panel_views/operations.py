@@ -205,7 +205,7 @@ def _changed_once(document: ViewDocument, operation: Operation) -> ViewDocument:
         return _on_page(document, operation.page, lambda parts: _inserted(parts, operation))
     if isinstance(operation, Remove):
         page = _page_of(document, operation.id)
-        gone = {operation.id, *(part.id for part in page.components if part.parent == operation.id)}
+        gone = {operation.id, *page.within(operation.id)}
         return _on_page(document, page.id, lambda parts: [part for part in parts if part.id not in gone])
     if isinstance(operation, Rename):
         _component(document, operation.id)

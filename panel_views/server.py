@@ -38,7 +38,7 @@ from ..connectors.store import Store
 from .auth import Doorkeeper, Visit, signing_key
 from .branding import OUR_BRAND, Brand
 from .components.base import SCRIPTS
-from .components.grid import cell_of
+from .components.containers import cell_of
 from .gateway import HttpGateway
 from .handlers import extra_patterns, templates, use_own_handlers, user_name, visitor
 from .open_view import OpenView, in_order
@@ -215,7 +215,7 @@ def page_variables(visit: Visit, brand: Brand) -> dict[str, Any]:
         "ticket": visit.ticket,
         "embedded": visit.embedded,
         "origins": visit.document.access.origins if visit.embedded else [],
-        "cells": [cell_of(part) for part in in_order(document.pages[0], None) if part.type != "alert"],
+        "cells": [cell_of(part) for part in in_order(document.pages[0], None) if part.type not in ("alert", "modal")],
         "scripts": needed_scripts(visit),
     }
 
@@ -224,7 +224,7 @@ def needed_scripts(visit: Visit) -> list[str]:
     """The scripts of the kinds on the page, for the browser to fetch at once."""
     types = {part.type for part in visit.document.pages[0].components}
     known = {path.stem for path in SCRIPTS}
-    return [f"{name}.js" for name in ("kit", "grid", *sorted(types & known))]
+    return [f"{name}.js" for name in ("kit", "grid", "tracks", "field", "notes", *sorted(types & known))]
 
 
 def host_of(origin: str) -> str:

@@ -88,6 +88,20 @@ class ViewComponent(Drawn):
         """What this class draws."""
         return KINDS[cls.type]
 
+    @property
+    def id(self) -> str:
+        """The component's id in the document."""
+        return self._declared.id
+
+    @property
+    def disabled(self) -> bool:
+        """Whether its user can't change it."""
+        return bool(self._plain.get("disabled"))
+
+    def property(self, name: str) -> Any:
+        """A property as it stands; None if there is no such."""
+        return self._plain.get(name)
+
     def show_cell(self, name: str, cell: Cell) -> None:
         """Show a bound property's new value."""
         if cell.status != "error" or cell.value is not None:

@@ -1,14 +1,14 @@
-"""The page and the card: components on a grid of twelve columns."""
+"""The page: components on a grid of twelve columns; and which class draws which kind."""
 
 from __future__ import annotations
 
 import param
 from panel.custom import Children
 
-from ..document import Component
 from .base import Drawn, ViewComponent
 from .chart import Chart
 from .code import Code
+from .containers import Card, Container, Form, Group, Modal, Tabs
 from .controls import Alert, Button, Divider, Image, Metric, Progress, Text
 from .fields import (
     CameraInput,
@@ -61,19 +61,18 @@ DRAWN: dict[str, type[ViewComponent]] = {
 }
 
 
+CONTAINERS: dict[str, type[Container]] = {drawn.type: drawn for drawn in (Card, Form, Group, Modal, Tabs)}
+
+
 class Grid(Drawn):
-    """Draws a page, or a `card` on it."""
+    """Draws a page."""
 
     objects = Children(default=[])
     cells = param.List(default=[])
     props = param.Dict(default={})
+    status = param.Dict(default={})
 
     @classmethod
     def script(cls) -> str:
-        """One script for both."""
+        """One script with the card."""
         return "grid"
-
-
-def cell_of(component: Component) -> dict[str, object]:
-    """What the grid needs to know of a component."""
-    return {"id": component.id, "type": component.type, **component.at.model_dump()}

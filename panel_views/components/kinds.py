@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from .container_kinds import KINDS as CONTAINER_KINDS
 from .data_kinds import KINDS as DATA_KINDS
 from .field_kinds import KINDS as FIELD_KINDS
 from .kind import ImageAddress, Kind, Label, Properties, Text, fault_text
@@ -28,13 +29,6 @@ class TextProperties(Properties):
 
     text: Text | int | float | None = ""
     style: Literal["title", "heading", "body", "muted"] = "body"
-
-
-class CardProperties(Properties):
-    """A surface that holds other components on a grid of its own."""
-
-    title: Label = ""
-    description: Annotated[str, Field(max_length=1000)] = ""
 
 
 class ButtonProperties(Properties):
@@ -89,7 +83,6 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("markdown", "Markdown", MarkdownProperties, size=(12, 2), category="text"),
         Kind("text", "Text", TextProperties, size=(6, 1), category="text"),
-        Kind("card", "Card", CardProperties, size=(6, 8), container=True, category="layout"),
         Kind("button", "Button", ButtonProperties, events=frozenset({"click"}), size=(3, 1), category="action"),
         Kind("progress", "Progress", ProgressProperties, size=(6, 1), category="text"),
         Kind("image", "Image", ImageProperties, size=(6, 8), category="media"),
@@ -105,5 +98,6 @@ KINDS: dict[str, Kind] = {
         Kind("alert", "Alert", AlertProperties, size=(12, 2), category="text"),
         *FIELD_KINDS,
         *DATA_KINDS,
+        *CONTAINER_KINDS,
     )
 }

@@ -102,7 +102,7 @@ const BASE = sheet(`
   @media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation-duration: 0s !important; transition: none !important; } }
 `)
 
-// A component: `build({root, send, emit, ask, listen})` makes the DOM once and returns `update(props, status)`.
+// A component: `build({root, model, send, emit, ask, listen})` makes the DOM once and returns `update(props, status)`.
 export function component(css, build) {
   const own = sheet(css)
   return {
@@ -111,6 +111,7 @@ export function component(css, build) {
       shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, BASE, own]
       const update = build({
         root: el,
+        model,
         send: (name, data) => model.send_msg({ value: name, data }),
         emit: (name, data) => model.send_msg({ event: name, data }),
         ask: (name, data) => model.send_msg({ ask: name, data }),

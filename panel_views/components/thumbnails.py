@@ -45,6 +45,18 @@ _BODIES = {
     "camera_input": (
         '<rect x="7" y="9" width="34" height="18" rx="3"/><path d="m17 9 3-4h8l3 4"/><circle cx="24" cy="18" r="5"/>'
     ),
+    "container": (
+        '<rect x="6" y="4" width="36" height="24" rx="4" stroke-dasharray="4 4"/><path d="M13 12h22M13 20h14"/>'
+    ),
+    "form": (
+        '<rect x="6" y="3" width="36" height="26" rx="4"/><path d="M12 9h24M12 15h24"/>'
+        '<path d="M28 23h8" stroke-width="5"/>'
+    ),
+    "tabs": '<path d="M6 11V5h12v6h24v17H6V11h12M22 6h8M34 6h8"/>',
+    "modal": (
+        '<rect x="4" y="3" width="40" height="26" rx="3" stroke-dasharray="3 4"/>'
+        '<rect x="12" y="9" width="24" height="14" rx="2"/>'
+    ),
     "alert": '<path d="M24 5 40 27H8Z"/><path d="M24 13v6M24 23v.1"/>',
 }
 

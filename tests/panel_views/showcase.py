@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 CODE = '''@pw.worklet(triggers=[pw.cron("0 6 * * *")])
@@ -39,6 +40,20 @@ CONFUSION = [
 
 # A card for each part of the palette: (type, width, height, properties).
 CARDS: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
+    "Form and tabs": [
+        ("form", 6, 7, {"title": "New reviewer", "description": "They get a link by e-mail.", "style": "plain",
+                        "submit_label": "Invite", "reset_label": "Start over", "inside": [
+                            ("text_input", 6, 2, {"label": "Name", "required": True}),
+                            ("dropdown", 6, 2, {"label": "Role", "options": ["viewer", "operator"]}),
+                            ("text_area", 12, 3, {"label": "A word to them", "rows": 2}),
+                        ]}),
+        ("tabs", 6, 7, {"label": "Run", "inside": [
+            ("json", 12, 5, {"label": "Output", "value": RUN["output"]}),
+            ("code", 12, 5, {"label": "Query", "language": "sql",
+                             "text": "select species, count(*)\nfrom flowers\nwhere p > 0.9\ngroup by species"}),
+            ("markdown", 12, 2, {"text": "Nothing was cached."}),
+        ]}),
+    ],
     "Table": [
         ("table", 12, 8, {"label": "Flowers", "help": "Double-click a probability to correct it.", "rows": FLOWERS,
                           "choose": "many", "page_size": 6, "filters": True, "columns": [
@@ -104,21 +119,27 @@ def showcase(mode: str = "light", cards: dict[str, Any] | None = None) -> dict[s
     """The document. Its components have ids such as `text_input_1`."""
     components: list[dict[str, Any]] = []
     top = 0
-    for number, (title, parts) in enumerate((cards or CARDS).items()):
-        card = f"card_{number}"
-        placed = list(_placed(parts))
-        height = max(part["at"]["y"] + part["at"]["h"] for part in placed) + 2
-        components.append({"id": card, "type": "card", "at": {"x": 0, "y": top, "w": 12, "h": height},
-                           "properties": {"title": title}})  # fmt: skip
-        for part in placed:
-            count = sum(other["type"] == part["type"] for other in components) + 1
-            components.append({"id": f"{part['type']}_{count}", "parent": card, **part})
+    for title, parts in (cards or CARDS).items():
+        inside = list(_placed(parts))
+        height = max(part["at"]["y"] + part["at"]["h"] for part in inside) + 2
+        card = {"type": "card", "at": {"x": 0, "y": top, "w": 12, "h": height}, "properties": {"title": title}}
+        _add(components, card, None, inside)
         top += height
     theme = {"mode": mode}
     return {"slug": f"showcase-{mode}", "title": "Components", "theme": theme, "pages": [{"components": components}]}
 
 
-def _placed(parts: list[tuple[str, int, int, dict[str, Any]]]) -> Any:
+def _add(components: list[dict[str, Any]], part: dict[str, Any], parent: str | None, inside: list[Any]) -> None:
+    count = sum(other["type"] == part["type"] for other in components) + 1
+    id = f"{part['type']}_{count}"
+    components.append({"id": id, **part, **({"parent": parent} if parent else {})})
+    for one in inside:
+        held = one["properties"].get("inside", [])
+        plain = {**one, "properties": {name: value for name, value in one["properties"].items() if name != "inside"}}
+        _add(components, plain, id, list(_placed(held)))
+
+
+def _placed(parts: list[tuple[str, int, int, dict[str, Any]]]) -> Iterator[dict[str, Any]]:
     x = y = row = 0
     for type, width, height, properties in parts:
         if x + width > 12:

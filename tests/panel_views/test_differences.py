@@ -33,10 +33,10 @@ def documents(draw: st.DrawFn) -> ViewDocument:
         kind = draw(st.sampled_from(["text", "button", "card"]))
         part: dict[str, Any] = {"id": id, "type": kind, "at": {"x": 0, "y": draw(st.integers(0, 3)), "w": 3, "h": 1}}
         holders = [card for card, where in cards.items() if where == page["id"]]
+        if holders and draw(st.booleans()):
+            part["parent"] = draw(st.sampled_from(holders))
         if kind == "card":
             cards[id] = page["id"]
-        elif holders and draw(st.booleans()):
-            part["parent"] = draw(st.sampled_from(holders))
         if kind == "text":
             part["properties"] = {"text": draw(st.sampled_from(["x", "1", 1, 1.5]))}
             if states and draw(st.booleans()):

@@ -152,11 +152,20 @@ class TestMeaning:
         assert "pages.0.components.1.actions.click.0.input.amount" in faults(small)
 
     @pytest.mark.parametrize(
-        ("parent", "said"), [("nowhere", "no component on page"), ("amount", "holds no others"), ("inner", "inside")]
+        ("parent", "said"),
+        [
+            ("nowhere", "no component on page"),
+            ("amount", "holds no others"),
+            ("round", "stands inside itself"),
+            ("deep4", "5 containers deep; at most 4"),
+        ],
     )
     def test_parents(self, small: dict[str, Any], parent: str, said: str) -> None:
         parts = small["pages"][0]["components"]
-        parts += [{"id": "outer", "type": "card"}, {"id": "inner", "type": "card", "parent": "outer"}]
+        parts += [{"id": f"deep{n}", "type": "card", **({"parent": f"deep{n - 1}"} if n else {})} for n in range(5)]
+        parts += [{"id": "round", "type": "card", "parent": "who"}] if parent == "round" else []
+        component(small, "who")["type"] = "card" if parent == "round" else "text"
+        component(small, "who")["bindings"] = {}
         component(small, "who")["parent"] = parent
         assert said in faults(small)["pages.0.components.6.parent"]
 
