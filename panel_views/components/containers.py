@@ -123,4 +123,4 @@ def _title_of(drawn: Drawn, cell: dict[str, object]) -> str:
         for name in ("title", "label"):
             if drawn.property(name):
                 return str(drawn.property(name))
-    return str(cell["id"])
+    return str(cell["id"]).replace("_", " ").capitalize()
