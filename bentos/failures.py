@@ -26,6 +26,11 @@ def model_failed(tag: str, error: BaseException) -> WorkletsError:
     """The error to show for what a model raised; our own errors pass as they are."""
     if isinstance(error, WorkletsError):
         return error
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return ModelFailed(
+            f"The model {tag} needs the module {error.name}, which its environment does not have; deploy it with "
+            "requirements=[...] that bring it, or with requirements='installed'."
+        )
     message = str(error)
     if len(message) > MAX_MESSAGE:
         message = message[:MAX_MESSAGE] + "..."

@@ -7,11 +7,16 @@ from typing import Any
 from ...connectors.errors import BadInput
 from .base import Framework, Loaded
 from .custom import Custom
+from .keras import Keras
+from .lightgbm import LightGBM
 from .onnx import Onnx
 from .sklearn import Sklearn
+from .torch import Torch
+from .xgboost import XGBoost
 
-# The first that recognises a model takes it; Custom takes what has a predict.
-FRAMEWORKS: tuple[Framework, ...] = (Sklearn(), Onnx(), Custom())
+# The first that recognises a model takes it: estimators of XGBoost and LightGBM are scikit-learn's too, and Custom
+# takes whatever has a predict.
+FRAMEWORKS: tuple[Framework, ...] = (XGBoost(), LightGBM(), Torch(), Keras(), Sklearn(), Onnx(), Custom())
 
 __all__ = ["FRAMEWORKS", "Framework", "Loaded", "framework_named", "framework_of"]
 

@@ -6,10 +6,12 @@ anyhow run it.
 
 from __future__ import annotations
 
+import io
 import pickle
 import sys
 import sysconfig
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,18 +24,28 @@ from ...connectors.errors import DefinitionError
 _lock = threading.Lock()
 # Which argument of cloudpickle's makers names a class that is known already.
 _TRACKER_ARGUMENT = {"_make_skeleton_class": 4, "_make_skeleton_enum": 5}
+_PACKAGES = {"site-packages", "dist-packages"}
 _OWN = __name__.partition(".")[0]
 
 
 def write_pickle(value: Any, path: Path) -> None:
     """Pickle `value`. Raises DefinitionError, saying what could not be pickled."""
+    path.write_bytes(dumps_by_value(value))
+
+
+def dumps_by_value(value: Any, persistent_id: Callable[[Any], Any] | None = None) -> bytes:
+    """The pickle of `value`, in which `persistent_id` may name what is kept elsewhere. Raises DefinitionError."""
     with _lock:
         before = cloudpickle.list_registry_pickle_by_value()
         modules = [module for module in _local_modules() if module.__name__ not in before]
         for module in modules:
             cloudpickle.register_pickle_by_value(module)
         try:
-            content = cloudpickle.dumps(value, protocol=5)
+            buffer = io.BytesIO()
+            pickler = cloudpickle.Pickler(buffer, protocol=5)
+            if persistent_id is not None:
+                pickler.persistent_id = persistent_id
+            pickler.dump(value)
         except Exception as error:  # anything that the object's own reducers raise
             raise DefinitionError(
                 f"This {type(value).__name__} cannot be pickled: {error}. Keep locks, connections and sessions out of "
@@ -42,16 +54,16 @@ def write_pickle(value: Any, path: Path) -> None:
         finally:
             for module in modules:
                 cloudpickle.unregister_pickle_by_value(module)
-    path.write_bytes(content)
+    return buffer.getvalue()
 
 
 def read_pickle(path: Path) -> Any:
     """The pickled value. Raises what unpickling raises, such as ModuleNotFoundError."""
     with path.open("rb") as file:
-        return _FreshClasses(file).load()
+        return FreshClasses(file).load()
 
 
-class _FreshClasses(pickle.Unpickler):
+class FreshClasses(pickle.Unpickler):
     """Makes each pickle's classes anew.
 
     cloudpickle itself gives a class that this process knows already, after writing the pickle's attributes into it:
@@ -78,6 +90,8 @@ def _local_modules() -> list[ModuleType]:
             continue
         place = str(Path(file).resolve())
         of_user = place.endswith(".py") and not any(place.startswith(prefix + "/") for prefix in installed)
+        # An environment may lie on top of another one, whose packages are under neither prefix.
+        of_user = of_user and not _PACKAGES & set(Path(place).parts)
         if of_user and sys.modules.get(module.__name__) is module:
             found.append(module)
     return found

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..client import Client
 
 _PICKLES = (".joblib", ".pkl", ".pickle")
+_FORMATS = (".onnx", ".pt", ".pth", ".pt2", ".keras", ".ubj", ".txt")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -51,7 +52,11 @@ def push(
 
 def deploy(
     file: Annotated[
-        str, typer.Argument(help="An .onnx file, a .joblib or .pkl file, module:Class, or path/to/file.py:Class.")
+        str,
+        typer.Argument(
+            help="A file (.onnx, .pt, .pt2, .keras, .ubj, LightGBM's .txt, .joblib, .pkl), a SavedModel folder, "
+            "module:Class, or path/to/file.py:Class."
+        ),
     ],
     name: Annotated[str, typer.Option(help="Under which the model answers.")],
     version: Annotated[str | None, typer.Option(help="Such as 1.2.0; by default the next one.")] = None,
@@ -105,8 +110,8 @@ def _labels(given: list[str]) -> dict[str, str]:
 
 def _read_model(file: str) -> Any:
     path = Path(file).expanduser()
-    if path.suffix == ".onnx":
-        if not path.is_file():
+    if path.suffix in _FORMATS or (path / "saved_model.pb").is_file():
+        if not path.exists():
             raise BadInput(f"There is no file {file}.")
         return path
     if path.suffix in _PICKLES:
@@ -117,8 +122,8 @@ def _read_model(file: str) -> Any:
         sys.path.insert(0, str(Path.cwd()))
         return file
     raise BadInput(
-        f"{file} is no model that can be deployed from a file; give an .onnx file, a {' or '.join(_PICKLES)} file, "
-        "module:Class, or path/to/file.py:Class."
+        f"{file} is no model that can be deployed from a file; give a file that ends in "
+        f"{', '.join((*_FORMATS, *_PICKLES))}, a SavedModel folder, module:Class, or path/to/file.py:Class."
     )
 
 
