@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...connectors.errors import DefinitionError
-from ..inference import fields_of_function
+from ..inference import field_of_sample
 from ..manifest import Manifest
 from ..signature import Field, Signature
 from .base import Loaded, Saved, default_sample, physical_cores
@@ -47,8 +47,7 @@ class Torch:
         dtype = _float_of(model)
         names = _parameters(model)
         given = sample if isinstance(sample, Mapping) and set(sample) <= set(names) else {names[0]: sample}
-        arrays = {name: _as_array(value) for name, value in given.items()}
-        fields = [field for field in fields_of_function(_forward(model), arrays) if field.name in arrays]
+        fields = [field_of_sample(name, _as_array(given[name])) for name in names if name in given]
         return Signature(inputs=tuple(_with_float(field, dtype) for field in fields))
 
     def save(self, model: Any, folder: Path, metadata: Mapping[str, Any]) -> Saved:
