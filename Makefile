@@ -26,9 +26,11 @@ lint: ## style, types and the arrows between the rooms
 	$(BIN)/ruff format --check .
 	@deploy/install/check_wheel.sh "$(VENV)"
 
-bench: ## measure against FastAPI, Starlette, BentoML and Prefect
+bench: ## measure against FastAPI, Starlette, BentoML, Prefect, and pages against Gradio and Streamlit
 	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint
+	@deploy/install/browser.sh
 	$(BIN)/python -m benchmarks.run $(ARGS)
+	$(BIN)/python -m benchmarks.views
 
 docs: ## build the site into site/
 	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint

@@ -57,7 +57,11 @@ MAX_MESSAGE_BYTES = 1_000_000
 
 
 class Visitors(Handler):  # type: ignore[misc]
-    """Writes into each session's signed token whose session it is."""
+    """Writes into each session's signed token whose session it is, and which process has it."""
+
+    def __init__(self, process: int) -> None:
+        super().__init__()
+        self._process = process
 
     def modify_document(self, doc: Any) -> None:
         """Nothing to add."""
@@ -65,7 +69,8 @@ class Visitors(Handler):  # type: ignore[misc]
     def process_request(self, request: Any) -> dict[str, Any]:
         """Goes into the token."""
         visit = getattr(request, "worklets_visit", None)
-        return {"visitor": visitor(request), "ticket": visit.ticket if isinstance(visit, Visit) else ""}
+        ticket = visit.ticket if isinstance(visit, Visit) else ""
+        return {"visitor": visitor(request), "ticket": ticket, "process": self._process}
 
 
 class ViewsServer:
@@ -79,6 +84,7 @@ class ViewsServer:
         origins: the public addresses, `http://host:port`, from which websockets are let in.
         allow_private: hosts of private networks that pictures may come from.
         brand: name, colour and logo, where a view has none of its own.
+        number: which of several views processes this is, from 0.
     """
 
     def __init__(
@@ -90,8 +96,10 @@ class ViewsServer:
         origins: list[str],
         allow_private: tuple[str, ...] = (),
         brand: Brand = OUR_BRAND,
+        number: int = 0,
     ) -> None:
         self._brand = brand
+        self._number = number
         self._store = store
         self._data = data
         self._internal_key = internal_key
@@ -157,7 +165,7 @@ class ViewsServer:
 
     def _application(self) -> Application:
         application = PanelApplication(FunctionHandler(self._fill))
-        application.add(Visitors())
+        application.add(Visitors(self._number))
         return application
 
     def _fill(self, doc: Any) -> None:
@@ -267,6 +275,7 @@ def read_arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--api", required=True, help="the HTTP app's address")
     parser.add_argument("--origin", action="append", required=True, help="a public address; may be repeated")
     parser.add_argument("--allow-private", action="append", default=[], help="a private host pictures may come from")
+    parser.add_argument("--number", type=int, default=0, help="which of several views processes this is")
     parser.add_argument("--brand-name", default="", help="the name on every page")
     parser.add_argument("--brand-colour", default="", help="the colour of buttons and links, #rrggbb")
     parser.add_argument("--brand-logo", type=Path, help="a file with the logo")

@@ -29,8 +29,8 @@ from .panel_views.shares_api import shares_routes
 from .parts import Parts
 from .prefect_links import FlowRunFinder
 from .projects import keep_pushed, serve_demo
-from .proxy import ViewsProxy
 from .settings import Settings
+from .views_pool import ViewsPool
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     for noisy in ("httpx", "httpcore", "alembic", "bentoml", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     parts = Parts(settings or Settings())
-    proxy = ViewsProxy(parts.settings.views_url) if parts.settings.views_url else None
+    views_at = parts.settings.views_url
+    proxy = ViewsPool(views_at.split(",")) if views_at else None
     routes = _routes(parts)
     if proxy is not None:
         routes += share_routes(parts.store, parts.access, parts.shares, proxy, parts.settings.brand)

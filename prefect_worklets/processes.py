@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +32,7 @@ class Instance:
         app_socket: what the app listens on. The supervisor keeps it, so that no other program takes the port, and
             whoever connects while the app is started again waits instead of being refused.
         prefect_socket: the same for the embedded Prefect; None where `prefect_api` names another server.
-        views_port: where the views listen, on 127.0.0.1.
+        views_ports: where each of the views processes listens, on 127.0.0.1.
         prefect_api: the address of Prefect's API.
     """
 
@@ -39,7 +40,7 @@ class Instance:
     internal_key: str
     app_socket: socket.socket
     prefect_socket: socket.socket | None
-    views_port: int
+    views_ports: Sequence[int]
     prefect_api: str
     project: Path | None = None
     demo: bool = False
@@ -57,7 +58,8 @@ class Instance:
     def specs(self) -> list[ChildSpec]:
         """What to run, in the order in which it starts; it stops in the reverse."""
         made = [] if self.prefect_socket is None else [self._prefect(self.prefect_socket)]
-        return [*made, self._host(), self._app(), self._views(), self._recorder()]
+        views = [self._views(number, port) for number, port in enumerate(self.views_ports)]
+        return [*made, self._host(), self._app(), *views, self._recorder()]
 
     def _shared(self) -> dict[str, str]:
         # The store's address may hold a password: it goes by the environment, never by the command line.
@@ -114,7 +116,7 @@ class Instance:
             "WORKLETS_HOST": settings.host,
             "WORKLETS_PORT": str(settings.port),
             "WORKLETS_ORIGIN": settings.public_origin,
-            "WORKLETS_VIEWS_URL": f"http://127.0.0.1:{self.views_port}",
+            "WORKLETS_VIEWS_URL": ",".join(f"http://127.0.0.1:{port}" for port in self.views_ports),
             "WORKLETS_PREFECT_UI_URL": settings.prefect_ui_url or self.prefect_ui,
             "WORKLETS_DEMO": "true" if self.demo else "false",
         }
@@ -127,10 +129,10 @@ class Instance:
         probe = http_probe(f"{self.api_url}/api/ready")
         return ChildSpec("app", command, environment, probe, stop_seconds=12.0, listening=self.app_socket)
 
-    def _views(self) -> ChildSpec:
+    def _views(self, number: int, port: int) -> ChildSpec:
         settings = self.settings
         command = _python("prefect_worklets.panel_views.server", "--data", str(settings.data.root))
-        command += ["--port", str(self.views_port), "--api", self.api_url]
+        command += ["--port", str(port), "--api", self.api_url, "--number", str(number)]
         for origin in sorted({settings.public_origin, self.api_url, _localhost(self.api_url)}):
             command += ["--origin", origin]
         for allowed in settings.allow_private:
@@ -138,9 +140,8 @@ class Instance:
         command += ["--brand-name", settings.brand_name, "--brand-colour", settings.brand_colour]
         if settings.brand_logo is not None:
             command += ["--brand-logo", str(settings.brand_logo)]
-        return ChildSpec(
-            "views", command, self._shared(), http_probe(f"http://127.0.0.1:{self.views_port}/views/-/health")
-        )
+        name = "views" if number == 0 else f"views-{number + 1}"
+        return ChildSpec(name, command, self._shared(), http_probe(f"http://127.0.0.1:{port}/views/-/health"))
 
     def _recorder(self) -> ChildSpec:
         command = _python("prefect_worklets.flows.record_process", "--data", str(self.settings.data.root))

@@ -65,7 +65,12 @@ class Settings(BaseSettings):
     internal_key: SecretStr | None = Field(
         default=None, description="Set by `worklets up` for its own processes; not for people."
     )
-    views_url: str | None = Field(default=None, description="Set by `worklets up`: where the views process listens.")
+    view_processes: int = Field(
+        default=1, ge=1, le=64, description="Processes that show views. A page stays in the one that it was opened in."
+    )
+    views_url: str | None = Field(
+        default=None, description="Set by `worklets up`: where the views processes listen, with commas between."
+    )
     prefect_api_url: str | None = Field(
         default=None,
         validation_alias="PREFECT_API_URL",

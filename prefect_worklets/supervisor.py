@@ -68,7 +68,7 @@ async def _run(settings: Settings, listening: socket.socket, project: Path | Non
         internal_key=secrets.token_urlsafe(32),
         app_socket=listening,
         prefect_socket=prefect_socket,
-        views_port=any_free(),
+        views_ports=[any_free() for _ in range(settings.view_processes)],
         prefect_api=prefect_api,
         project=project,
         demo=demo,
@@ -143,8 +143,8 @@ def _stop_on_signals(children: list[Child], log: Logbook) -> asyncio.Event:
 async def _stop_in_order(children: list[Child]) -> None:
     # The app goes first, so that what it still answers finds the model host; Prefect goes last, so that the
     # recorder can hand over what it has.
-    order = {"app": 0, "views": 0, "recorder": 1, "host": 1, "prefect": 2}
-    for stage in sorted(set(order.values())):
+    order = {"recorder": 1, "host": 1, "prefect": 2}
+    for stage in (0, 1, 2):
         await asyncio.gather(*(child.stop() for child in children if order.get(child.spec.name, 0) == stage))
 
 

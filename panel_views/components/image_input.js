@@ -1,6 +1,6 @@
 // A picture by drop, dialog, paste or address. The browser sends the file to /api/files itself, so that it
 // does not pass the websocket; the component's value is the file's address.
-import { bytes, component, freshId, h, icon, safeSource } from "./kit.js"
+import { bytes, component, freshId, h, icon, safeSource, withTicket } from "./kit.js"
 import { upload } from "./upload.js"
 
 const CSS = `

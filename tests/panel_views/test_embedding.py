@@ -69,7 +69,12 @@ def document(origins: list[str], slug: str = "framed") -> dict[str, Any]:
             "properties": {"label": "Choose"},
             "actions": {"click": click},
         },
-        {"id": "picture", "type": "image_input", "at": {"y": 6, "h": 5}, "properties": {"label": "Picture"}},
+        {
+            "id": "picture",
+            "type": "image_input",
+            "at": {"y": 6, "h": 5},
+            "properties": {"label": "Picture", "examples": [{"label": "Flower", "url": "/views/examples/flower.jpg"}]},
+        },
         {
             "id": "shown",
             "type": "image",
@@ -120,6 +125,9 @@ class TestByScript:
         picture = view.get_by_role("img", name="The same picture")
         expect(picture).to_be_visible(timeout=MS)
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 96
+        example = view.get_by_role("button", name="Example: Flower")
+        example.click()
+        expect(example).to_have_attribute("aria-pressed", "true", timeout=MS)
         # Events go out, parameters come in.
         view.get_by_role("button", name="Choose").click()
         expect(page.locator("#heard")).to_contain_text('{"event":"chosen","data":"Ada"}', timeout=MS)
