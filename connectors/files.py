@@ -22,6 +22,8 @@ DEFAULT_TYPE = "application/octet-stream"
 # What a browser may show from our origin. Anything else (HTML and SVG run scripts) is to be a download.
 INLINE_TYPES = frozenset(
     {"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif", "image/bmp", "text/plain", "application/json"}
+    | {"audio/mpeg", "audio/wav", "audio/x-wav", "audio/ogg", "audio/mp4", "audio/flac", "audio/x-flac", "audio/webm"}
+    | {"video/mp4", "video/webm", "video/ogg"}
 )
 # A partial write older than this belongs to no living writer.
 PARTIAL_LIFE_SECONDS = 3600.0

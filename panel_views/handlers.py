@@ -27,7 +27,7 @@ from ..connectors.shares import is_guest
 from ..connectors.store import Store
 from ..connectors.web import TICKET_HEADER
 from .auth import VISITOR_COOKIE, Doorkeeper, Visit, login_address
-from .components.base import FOLDER, SCRIPTS_VERSION, UI_PATH
+from .components.base import FOLDER, PDFJS, SCRIPTS_VERSION, UI_PATH
 from .document import ViewDocument
 from .publishing import views_for
 
@@ -179,6 +179,8 @@ class Scripts(StaticFileHandler):  # type: ignore[misc]
     def parse_url_path(self, url_path: str) -> str:
         """Only scripts and drawings, never the Python beside them."""
         name = url_path.rpartition("/")[2]
+        if re.fullmatch(r"pdf(\.worker)?\.min\.mjs", name):
+            return f"{PDFJS.name}/{name}"
         if not re.fullmatch(r"[a-z_]+\.(js|svg)", name):
             raise HTTPError(404)
         return name

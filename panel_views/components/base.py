@@ -25,8 +25,12 @@ logger = logging.getLogger(__name__)
 
 FOLDER = Path(__file__).parent
 SCRIPTS = sorted(FOLDER.glob("*.js"))
+# pdf.js, as its project builds it.
+PDFJS = FOLDER / "pdfjs"
 # Part of the scripts' addresses, so that browsers may keep them for ever.
-SCRIPTS_VERSION = hashlib.sha256(b"".join(path.read_bytes() for path in SCRIPTS)).hexdigest()[:12]
+SCRIPTS_VERSION = hashlib.sha256(
+    b"".join(path.read_bytes() for path in [*SCRIPTS, *sorted(PDFJS.glob("*.mjs"))])
+).hexdigest()[:12]
 UI_PATH = f"/views/ui/{SCRIPTS_VERSION}"
 
 

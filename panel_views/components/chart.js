@@ -1,5 +1,5 @@
 // A chart by ECharts, which comes from our own origin. Tooltips are drawn on the canvas, so no text becomes HTML.
-import { component, h } from "./kit.js"
+import { colours, component, h, isDark, onMode } from "./kit.js"
 import { NOTES_CSS, noted } from "./notes.js"
 
 const COLOURS = {
@@ -14,12 +14,6 @@ function library(address) {
     document.head.append(h("script", { src: address, onload: () => resolve(globalThis.echarts), onerror: () => { loading = null; reject() } }))
   })
   return loading
-}
-
-// A brand colour that was chosen for white paper is too dark on black.
-function onDark(colour) {
-  const parts = /^#(..)(..)(..)$/.exec(colour)?.slice(1).map((part) => parseInt(part, 16))
-  return parts ? `rgb(${parts.map((part) => Math.round(part + (255 - part) * 0.4)).join(", ")})` : colour
 }
 
 const short = (value) => typeof value === "number" ? new Intl.NumberFormat(undefined, { maximumSignificantDigits: 5 }).format(value) : String(value)
@@ -62,7 +56,7 @@ function option(props, ink, mode) {
       : kind === "histogram" ? `${short(data.edges[value[2]])} to ${short(data.edges[value[2] + 1])}\n${short(value[1])}` : `${seriesName}\n${short(value[0])}, ${short(value[1])}`
   } else tooltip.valueFormatter = (value) => value == null ? "–" : short(value)
   return {
-    color: [mode === "dark" ? onDark(ink.accent) : ink.accent, ...COLOURS[mode].slice(1)], backgroundColor: "transparent", animationDuration: 300, textStyle: { fontFamily: ink.font, color: ink.ink },
+    color: [ink.accent, ...COLOURS[mode].slice(1)], backgroundColor: "transparent", animationDuration: 300, textStyle: { fontFamily: ink.font, color: ink.ink },
     aria: { enabled: true }, tooltip, xAxis, yAxis, series: drawn(props, ink),
     grid: { left: props.y_title ? 34 : 8, right: kind === "heatmap" ? 60 : 14, top: many ? 36 : 12, bottom: (props.x_title ? 26 : 4) + (props.zoom ? 40 : 0), containLabel: true },
     legend: many ? { type: "scroll", top: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 8, textStyle: { color: ink.muted }, pageTextStyle: { color: ink.muted } } : undefined,
@@ -87,9 +81,8 @@ export default component(NOTES_CSS + `
 
   function paint() {
     if (chart === null || !props) return
-    const style = getComputedStyle(root)
-    const ink = Object.fromEntries(["ink", "muted", "line", "surface", "accent", "font"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]))
-    if (props.data.series.length) chart.setOption(option(props, ink, document.documentElement.dataset.mode === "dark" ? "dark" : "light"), { notMerge: true })
+    const ink = { ...colours(root, ["ink", "muted", "line", "surface", "accent"]), font: getComputedStyle(root).fontFamily }
+    if (props.data.series.length) chart.setOption(option(props, ink, isDark(root) ? "dark" : "light"), { notMerge: true })
     else chart.clear()
   }
 
@@ -106,7 +99,7 @@ export default component(NOTES_CSS + `
   }
 
   new ResizeObserver(() => { if (chart) chart.resize(); else if (props?.data.series.length) begin() }).observe(plot)
-  new MutationObserver(paint).observe(document.documentElement, { attributeFilter: ["data-mode"] })
+  onMode(paint)
   return (next, state) => {
     const same = props && JSON.stringify(next) === JSON.stringify(props)
     props = next

@@ -5,7 +5,6 @@ const TYPES = { date: "date", time: "time", datetime: "datetime-local" }
 
 export default field(`
   .box input { font-variant-numeric: tabular-nums; } ::-webkit-calendar-picker-indicator { opacity: .55; cursor: pointer; }
-  :host-context([data-mode="dark"]) ::-webkit-calendar-picker-indicator { filter: invert(1); }
 `, ({ slot, id, send, complain }) => {
   const input = h("input", { id })
   input.addEventListener("change", () => {

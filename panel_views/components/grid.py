@@ -26,16 +26,21 @@ from .fields import (
 )
 from .gallery import Gallery
 from .json_tree import JsonTree
+from .map import Map
 from .markdown import Markdown
+from .media import Annotation, Audio, Chat, Log, Pdf, Video
 from .table import Table
 
 DRAWN: dict[str, type[ViewComponent]] = {
     drawn.type: drawn
     for drawn in (
         Alert,
+        Annotation,
+        Audio,
         Button,
         CameraInput,
         Chart,
+        Chat,
         Checkbox,
         Code,
         Date,
@@ -46,10 +51,13 @@ DRAWN: dict[str, type[ViewComponent]] = {
         Image,
         ImageInput,
         JsonTree,
+        Log,
+        Map,
         Markdown,
         Metric,
         MultiSelect,
         Number,
+        Pdf,
         Progress,
         Radio,
         Slider,
@@ -57,6 +65,7 @@ DRAWN: dict[str, type[ViewComponent]] = {
         Text,
         TextArea,
         TextInput,
+        Video,
     )
 }
 

@@ -14,6 +14,7 @@ from .container_kinds import KINDS as CONTAINER_KINDS
 from .data_kinds import KINDS as DATA_KINDS
 from .field_kinds import KINDS as FIELD_KINDS
 from .kind import ImageAddress, Kind, Label, Properties, Text, fault_text
+from .media_kinds import KINDS as MEDIA_KINDS
 
 __all__ = ["KINDS", "Kind", "fault_text"]
 
@@ -98,6 +99,7 @@ KINDS: dict[str, Kind] = {
         Kind("alert", "Alert", AlertProperties, size=(12, 2), category="text"),
         *FIELD_KINDS,
         *DATA_KINDS,
+        *MEDIA_KINDS,
         *CONTAINER_KINDS,
     )
 }

@@ -26,6 +26,8 @@ const ICONS = {
   chart: "M4 20h16M7 16v-4m5 4V6m5 10v-7",
   map: "M12 21s7-6.2 7-11.5A7 7 0 0 0 5 9.500C5 14.800 12 21 12 21Zm0-9a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5Z",
   trash: "M5 7h14M10 7V4h4v3m3 0-1 13H8L7 7",
+  sound: "M5 10v4h3l4.500 3.500v-11L8 10ZM16 9.500a3.500 3.500 0 0 1 0 5M18.500 7a7 7 0 0 1 0 10",
+  film: "M4 6h16v12H4Zm6 3.200v5.600l4.500-2.800Z",
   rows: "M5 5h14v14H5ZM5 10h14M5 14.500h14M10 10v9",
   box: "M5 5h14v14H5Z",
 }
@@ -69,6 +71,30 @@ export function safeSource(address) {
 
 export function bytes(count) {
   return count >= 1e6 ? `${+(count / 1e6).toFixed(1)} MB` : `${Math.max(1, Math.round(count / 1e3))} kB`
+}
+
+// Colours of the page as a canvas takes them: a custom property's text may hold functions that only CSS knows.
+export function colours(root, names) {
+  const probe = h("span", { hidden: true })
+  root.append(probe)
+  const found = names.map((name) => {
+    probe.style.color = `var(--${name})`
+    return [name, getComputedStyle(probe).color]
+  })
+  probe.remove()
+  return Object.fromEntries(found)
+}
+
+// Whether the page is dark just now.
+export function isDark(root) {
+  const parts = (colours(root, ["surface"]).surface.match(/[\d.]+/g) ?? ["255"]).slice(0, 3).map(Number)
+  return Math.max(...parts) < 128
+}
+
+// Calls `paint` when the page turns light or dark.
+export function onMode(paint) {
+  new MutationObserver(paint).observe(document.documentElement, { attributeFilter: ["data-mode"] })
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint)
 }
 
 let lastId = 0

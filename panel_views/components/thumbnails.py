@@ -57,6 +57,16 @@ _BODIES = {
         '<rect x="4" y="3" width="40" height="26" rx="3" stroke-dasharray="3 4"/>'
         '<rect x="12" y="9" width="24" height="14" rx="2"/>'
     ),
+    "pdf": '<path d="M28 3H14v26h20V9Zm0 0v6h6"/><path d="M19 16h10M19 22h7"/>',
+    "audio": '<path d="M9 13v6M15 9v14M21 5v22M27 11v10M33 8v16M39 13v6"/>',
+    "video": '<rect x="6" y="5" width="36" height="22" rx="3"/><path d="M21 11v10l8-5Z" fill="currentColor"/>',
+    "annotation": (
+        '<rect x="6" y="4" width="36" height="24" rx="3"/>'
+        '<path d="M14 10h12v12H14Z" stroke-dasharray="3 3"/><path d="M34 20v.1"/>'
+    ),
+    "map": '<path d="M24 28s9-8 9-15a9 9 0 0 0-18 0c0 7 9 15 9 15Z"/><circle cx="24" cy="13" r="3"/>',
+    "chat": '<path d="M6 5h24v13H14l-5 4v-4H6Z"/><path d="M34 12h8v12h-3v4l-5-4H22v-3"/>',
+    "log": '<rect x="6" y="4" width="36" height="24" rx="3"/><path d="m12 11 4 4-4 4M20 20h10"/>',
     "alert": '<path d="M24 5 40 27H8Z"/><path d="M24 13v6M24 23v.1"/>',
 }
 

@@ -38,6 +38,25 @@ CONFUSION = [
     for said in SPECIES
 ]
 
+CITIES = [
+    {"city": "Vienna", "lat": 48.2, "lon": 16.4, "state": "fresh"},
+    {"city": "Lisbon", "lat": 38.7, "lon": -9.1, "state": "late"},
+    {"city": "Oslo", "lat": 59.9, "lon": 10.7, "state": "fresh"},
+    {"city": "Athens", "lat": 38.0, "lon": 23.7, "state": "fresh"},
+]  # fmt: skip
+TALK = [
+    {"role": "system", "text": "Today"},
+    {"role": "user", "text": "Which flower is it, with petals of 1.4 by 0.2 cm?"},
+    {"role": "assistant", "name": "iris", "text": "A **setosa**, with a probability of 0.98."},
+]
+LINES = [
+    "06:00:00 INFO  run r-1041 begins",
+    "06:00:00 DEBUG 150 rows read",
+    "06:00:01 WARNING 2 rows have no petal",
+    "06:00:01 ERROR row 97: 'a lot' is no number",
+    "06:00:02 INFO  run r-1041 is done",
+]
+
 # A card for each part of the palette: (type, width, height, properties).
 CARDS: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
     "Form and tabs": [
@@ -53,6 +72,23 @@ CARDS: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
                              "text": "select species, count(*)\nfrom flowers\nwhere p > 0.9\ngroup by species"}),
             ("markdown", 12, 2, {"text": "Nothing was cached."}),
         ]}),
+    ],
+    "Pictures and places": [
+        ("annotation", 6, 8, {"label": "Mark the flowers", "labels": ["flower", "leaf"],
+                              "tools": ["box", "point", "label"], "source": "/views/examples/flower.jpg", "value": [
+                                  {"kind": "box", "label": "flower", "x": 0.3, "y": 0.25, "w": 0.35, "h": 0.5},
+                                  {"kind": "point", "label": "leaf", "x": 0.8, "y": 0.7}]}),
+        ("map", 6, 8, {"label": "Stations", "rows": CITIES, "text": "city", "color": "state"}),
+        ("pdf", 6, 8, {"label": "Invoice"}),
+        ("image", 6, 8, {"source": "/views/examples/temple.jpg", "alt": "A temple", "caption": "Content"}),
+        ("audio", 6, 2, {"label": "Recording"}),
+        ("video", 6, 4, {"label": "Film"}),
+        ("gallery", 12, 4, {"image": "url", "items": [{"url": f"/views/examples/{name}.jpg"} for name in
+                                                      ("waves", "mosaic", "strokes", "flower")]}),
+    ],
+    "Talk and log": [
+        ("chat", 6, 7, {"label": "Ask the model", "messages": TALK}),
+        ("log", 6, 7, {"label": "Run r-1041", "lines": LINES}),
     ],
     "Table": [
         ("table", 12, 8, {"label": "Flowers", "help": "Double-click a probability to correct it.", "rows": FLOWERS,

@@ -1,0 +1,3 @@
+import { player } from "./player.js"
+
+export default player("video", "film")
