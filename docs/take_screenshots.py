@@ -8,12 +8,13 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
 sys.path.insert(0, str(ROOT / "tests"))
 
+from builder_hands import BuilderHands  # noqa: E402
 from fixtures_browser import ARGUMENTS, chromium_path  # noqa: E402
 from fixtures_server import Server, start_server  # noqa: E402
 
@@ -57,9 +58,41 @@ def take(server: Server) -> None:
         page.screenshot(path=IMAGES / "worklet.png")
         page.goto(f"{server.url}/console")
         page.screenshot(path=IMAGES / "console.png")
+        build(page, server)
         browser.close()
     for path in IMAGES.glob("*.png"):
         shrink(path)
+
+
+def build(page: Page, server: Server) -> None:
+    """Photograph the builder at work on a view of its own."""
+    made = json.loads(server.worklets("views", "new", "Paint", "--from-worklet", "stylize", "--json").stdout)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    hands = BuilderHands(page, server.url)
+    hands.open(made["slug"])
+    hands.settled()
+    hands.select("run_stylize")
+    page.wait_for_timeout(400)  # the outline of what is selected fades in
+    page.screenshot(path=IMAGES / "builder.png")
+    page.get_by_role("tab", name="Data").click()
+    page.keyboard.press("Escape")
+    page.screenshot(path=IMAGES / "builder-data.png", clip={"x": 0, "y": 0, "width": 720, "height": 560})
+    hands.publish("Made from the worklet")
+    hands.select("run_stylize")
+    page.get_by_role("button", name="Connect Hint to data").click()
+    page.get_by_role("tab", name="Expression").click()
+    page.keyboard.type("'' if comp")
+    page.wait_for_timeout(400)
+    page.screenshot(path=IMAGES / "builder-expression.png", clip={"x": 720, "y": 0, "width": 720, "height": 560})
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    hands.select("run_stylize")
+    hands.set("label", "Paint it")
+    hands.settled()
+    page.get_by_role("button", name="Versions").click()
+    expect(page.get_by_text("What publishing would change")).to_be_visible()
+    page.wait_for_timeout(7000)  # the messages at the foot go away
+    page.screenshot(path=IMAGES / "builder-versions.png")
 
 
 def shrink(path: Path) -> None:

@@ -123,6 +123,13 @@ def start_server(data_dir: Path, port: int | None = None, *arguments: str, demo:
     return Server(data_dir, port, process, log)
 
 
+def restart(server: Server) -> None:
+    """Stop an instance and start it again, at its address and on its data."""
+    server.stop()
+    server.process = start_server(server.data_dir, server.port).process
+    server.wait_ready()
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running demo instance that the whole session shares; a test that harms it starts its own."""

@@ -6,8 +6,8 @@ import { choice, control, resolve, words } from "./fields.js"
 import { expressionInput } from "./expressions.js"
 
 const ICONS = { state: "state", component: "pointer", table: "table", user: "user", expr: "expression", constant: "settings", query: "query", worklet: "worklet", model: "model", event: "play", param: "link", page: "page" }
-const TITLES = { state: "State", component: "Component", table: "Table", user: "User", expr: "Expression", constant: "Fixed value", event: "The event" }
-const TAKEN_WITH = { state: ["path", "status"], component: ["value"], table: ["limit"] }
+const ORDER = ["state", "component", "worklet", "model", "query", "table", "api", "param", "user", "expr", "constant", "event"]
+const TITLES = { param: "Page parameter", worklet: "Worklet", model: "Model", query: "Query", api: "HTTP API", state: "State", component: "Component", table: "Table", user: "User", expr: "Expression", constant: "Fixed value", event: "The event" }
 
 export const isBinding = (schema, root) => {
   const arms = (schema?.oneOf ?? schema?.anyOf ?? []).filter((arm) => arm.type !== "null")
@@ -21,7 +21,7 @@ export function bindingKinds(schema) {
     const def = schema.$defs[name]
     const key = (def.required ?? Object.keys(def.properties ?? {}))[0]
     return { key, title: TITLES[key] ?? words(name.replace(/Binding$/, "")), icon: ICONS[key] ?? "link", def, about: def.description ?? "" }
-  }).filter((kind) => kind.key)
+  }).filter((kind) => kind.key).sort((a, b) => (ORDER.indexOf(a.key) + 99) % 99 - (ORDER.indexOf(b.key) + 99) % 99)
 }
 
 export function keyOf(binding, kinds) {

@@ -2,12 +2,16 @@
 // each component, to select, move and resize it. A newer preview is made behind the one that is seen, and put in its
 // place when it is drawn, so that nothing flickers.
 import { h } from "./dom.js"
-import { inReadingOrder, pageOf, placeOf } from "./documents.js"
+import { above, inReadingOrder, pageOf, placeOf } from "./documents.js"
 import { COLUMNS } from "./layout.js"
 
 const DRAWN_MS = 20_000
+const LAYOUT_TRIES = 20
 const ROOM = 160
 const PHONE_WIDTH = 390
+// A desktop's page is never shown narrower, or it would stack as on a phone; it is made smaller instead.
+const DESKTOP_WIDTH = 960
+const MARGIN = 18
 const HANDLES = ["n", "e", "s", "w", "ne", "se", "sw", "nw"]
 
 export function makeCanvas(host, { address, kinds, onReady }) {
@@ -19,7 +23,8 @@ export function makeCanvas(host, { address, kinds, onReady }) {
   const blank = h("div", { class: "blank", hidden: true }, h("strong", { text: "This page is empty" }),
     h("span", { text: "Drag a component here, or a worklet from Data: it brings its inputs, a button and its answer along." }))
   const stage = h("div", { class: "stage" }, frames, h("div", { class: "shield" }, blank, pending, guides, sheet, marker))
-  const scroller = h("div", { class: "scroller", tabindex: "-1" }, stage)
+  const sizer = h("div", { class: "sizer" }, stage)
+  const scroller = h("div", { class: "scroller", tabindex: "-1" }, sizer)
   host.append(scroller)
 
   let frame = null // the one that is seen
@@ -29,7 +34,10 @@ export function makeCanvas(host, { address, kinds, onReady }) {
   let selection = new Set()
   let others = []
   let watcher = null
+  let device = "desktop"
+  let scale = 1
   const boxes = new Map()
+  const opened = new Set()
   const doc = () => frame?.contentDocument ?? null
 
   // --- the preview ----------------------------------------------------------------------------------------
@@ -43,9 +51,10 @@ export function makeCanvas(host, { address, kinds, onReady }) {
     const asked = wanted
     wanted = null
     coming = h("iframe", { class: "preview coming", title: "Preview of the draft", tabindex: "-1", src: `${address}~${asked}?at=${Date.now()}` })
-    coming.style.height = `${Math.max(frame?.clientHeight ?? 0, scroller.clientHeight)}px`
+    fit()
+    coming.style.height = stage.style.height
     frames.append(coming)
-    const fine = await drawn(coming)
+    const fine = await drawn(coming) && await laidOut(coming, (page?.components ?? []).length > 0)
     if (wanted !== null) {
       coming.remove()
       return bring()
@@ -69,14 +78,25 @@ export function makeCanvas(host, { address, kinds, onReady }) {
     watcher.observe(doc().querySelector("main") ?? body)
     frame.contentWindow.addEventListener("keydown", (event) => host.dispatchEvent(new CustomEvent("framekey", { detail: event })))
     fit()
-    draw()
+    const [id] = selection
+    const cell = selection.size === 1 ? found().cells.get(id) : null
+    if (cell && !isSeen(cell)) reveal(id)
+    else draw()
   }
 
   function fit() {
+    const room = scroller.clientWidth - 2 * MARGIN
+    const width = device === "phone" ? PHONE_WIDTH : Math.max(DESKTOP_WIDTH, Math.min(room, 1200))
+    scale = Math.min(1, room / width)
     const main = doc()?.querySelector("main")
     const bottom = main ? main.getBoundingClientRect().bottom + (frame.contentWindow.scrollY || 0) : 0
-    const height = Math.max(bottom + ROOM, scroller.clientHeight - 2)
-    frame.style.height = stage.style.height = `${height}px`
+    const height = Math.max(bottom + ROOM, (scroller.clientHeight - 2 * MARGIN) / scale)
+    stage.style.width = `${width}px`
+    stage.style.height = `${height}px`
+    stage.style.transform = scale < 1 ? `scale(${scale})` : ""
+    sizer.style.width = `${width * scale}px`
+    sizer.style.height = `${height * scale}px`
+    if (frame) frame.style.height = `${height}px`
   }
 
   // --- what is where ----------------------------------------------------------------------------------------
@@ -141,22 +161,49 @@ export function makeCanvas(host, { address, kinds, onReady }) {
   }
 
   // The grid that something dropped at a point goes into: a container's under the point, or the page's.
-  function gridAt(px, py, except = new Set(), nests = true) {
+  function gridAt(px, py, except = new Set()) {
     const { cells, grids } = found()
-    if (nests) {
-      for (const [id] of grids) {
-        const cell = cells.get(id)
-        if (!id || !cell || except.has(id)) continue
-        const { left, top, width, height } = rectOf(cell)
-        if (px >= left && px <= left + width && py >= top && py <= top + height) return tracks(id)
+    let deepest = ""
+    // Containers come before what they hold.
+    for (const id of grids.keys()) {
+      const cell = cells.get(id)
+      if (!id || !cell || except.has(id) || !isSeen(cell)) continue
+      const { left, top, width, height } = rectOf(cell.classList.contains("modal") ? grids.get(id) : cell)
+      if (px >= left && px <= left + width && py >= top && py <= top + height) deepest = id
+    }
+    return tracks(deepest)
+  }
+
+  // Shows what stands in a tab that is not chosen, or in a window that is closed.
+  function reveal(id) {
+    const { cells, grids } = found()
+    for (const inner of [id, ...above(page, id)].reverse()) {
+      const grid = grids.get((page.components ?? []).find((part) => part.id === inner)?.parent ?? "")
+      const cell = cells.get(inner)
+      if (!grid || !cell) continue
+      if (cell.hidden) [...grid.children].forEach((each) => { each.hidden = each !== cell })
+      const closed = grid.closest("dialog:not([open])")
+      if (closed) {
+        closed.showModal()
+        opened.add(closed)
       }
     }
-    return tracks("")
+    draw()
+  }
+
+  // Closes the windows that were opened for something that is not selected any more.
+  function leave(ids) {
+    for (const window of opened) {
+      const inside = [...ids].some((id) => found().cells.get(id)?.closest("dialog") === window)
+      if (inside) continue
+      window.close()
+      opened.delete(window)
+    }
   }
 
   function point(event) {
     const box = sheet.getBoundingClientRect()
-    return { x: event.clientX - box.left, y: event.clientY - box.top }
+    return { x: (event.clientX - box.left) / scale, y: (event.clientY - box.top) / scale }
   }
 
   // --- boxes --------------------------------------------------------------------------------------------------
@@ -171,7 +218,7 @@ export function makeCanvas(host, { address, kinds, onReady }) {
     let before = null
     for (const part of inReadingOrder(page)) {
       const cell = cells.get(part.id)
-      if (!cell) continue
+      if (!cell || !isSeen(cell)) continue
       present.add(part.id)
       const box = boxes.get(part.id) ?? makeBox(part)
       dress(box, part, cell)
@@ -260,16 +307,44 @@ export function makeCanvas(host, { address, kinds, onReady }) {
     cell: (id) => found().cells.get(id) ?? null,
     get document() { return doc() },
     setView(view, id) { page = pageOf(view, id); draw() },
-    setSelection(ids) { selection = ids; draw() },
+    setSelection(ids) {
+      selection = ids
+      leave(ids)
+      const [id] = ids
+      const cell = ids.size === 1 ? found().cells.get(id) : null
+      if (cell && !isSeen(cell)) reveal(id)
+      else draw()
+    },
     setOthers(people) { others = people; draw() },
-    setDevice(device) {
-      stage.style.width = device === "phone" ? `${PHONE_WIDTH}px` : ""
+    setDevice(chosen) {
+      device = chosen
       host.classList.toggle("phone", device === "phone")
+      fit()
       requestAnimationFrame(() => { fit(); draw() })
     },
     setMode(mode) { host.classList.toggle("trying", mode === "try") },
   }
 }
+
+// The page is drawn a moment before its components (`some`: there are any) have their places.
+async function laidOut(frame, some) {
+  for (let tries = 0; tries < LAYOUT_TRIES; tries += 1) {
+    if (!some || cellsIn(frame.contentDocument).some(isSeen)) return true
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+  return true
+}
+
+function cellsIn(node) {
+  const found = []
+  for (const element of node?.querySelectorAll("*") ?? []) {
+    if (element.hasAttribute("data-component")) found.push(element)
+    if (element.shadowRoot) found.push(...cellsIn(element.shadowRoot))
+  }
+  return found
+}
+
+const isSeen = (cell) => cell.getClientRects().length > 0
 
 // Whether the frame's page was drawn in time; one that says why it can't be is not.
 function drawn(frame) {

@@ -1,5 +1,5 @@
 // Copy and paste: within a view, to another page, to another view, and between browser tabs of this server.
-import { childrenOf, componentOf, freshId, pageOf, placeOf } from "./documents.js"
+import { childrenOf, componentOf, componentsOf, freshId, pageOf, placeOf, within } from "./documents.js"
 import { bottomOf } from "./layout.js"
 
 const KEY = "worklets.builder.copied"
@@ -7,7 +7,8 @@ const KEY = "worklets.builder.copied"
 export function copied(view, selection) {
   const chosen = [...selection].map((id) => componentOf(view, id)).filter(Boolean)
   const page = (part) => view.pages.find((each) => (each.components ?? []).includes(part))
-  const inside = chosen.flatMap((part) => childrenOf(page(part), part.id)).filter((part) => !selection.has(part.id))
+  const held = new Set(chosen.flatMap((part) => [...within(page(part), [part.id])]))
+  const inside = componentsOf(view).filter((part) => held.has(part.id) && !selection.has(part.id))
   return structuredClone([...chosen, ...inside])
 }
 
@@ -37,7 +38,7 @@ export function pasteOperations(view, pageId, parts) {
       made.at = { ...placeOf(part), y: bottom + placeOf(part).y - top }
     }
     return made
-  }).sort((a, b) => Number(!!a.parent) - Number(!!b.parent)).map((component) => ({ op: "add", page: page.id, component }))
+  }).map((component) => ({ op: "add", page: page.id, component }))
   return { operations, ids: [...names.values()] }
 }
 

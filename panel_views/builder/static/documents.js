@@ -19,7 +19,26 @@ export const placeOf = (part) => ({ ...DEFAULT_PLACE, ...part.at })
 // From top left to bottom right, containers before what they hold: the way of the Tab key.
 export function inReadingOrder(page) {
   const sorted = (parent) => childrenOf(page, parent).sort((a, b) => placeOf(a).y - placeOf(b).y || placeOf(a).x - placeOf(b).x)
-  return sorted(null).flatMap((part) => [part, ...sorted(part.id)])
+  const branch = (parent) => sorted(parent).flatMap((part) => [part, ...branch(part.id)])
+  return branch(null)
+}
+
+// The ids of all that containers hold, however deep.
+export function within(page, ids) {
+  const found = new Set()
+  const layer = (parents) => {
+    const inside = (page.components ?? []).filter((part) => parents.has(part.parent) && !found.has(part.id)).map((part) => part.id)
+    inside.forEach((id) => found.add(id))
+    if (inside.length) layer(new Set(inside))
+  }
+  layer(new Set(ids))
+  return found
+}
+
+// The containers around a component, the innermost first.
+export function above(page, id) {
+  const parent = (page.components ?? []).find((part) => part.id === id)?.parent
+  return parent ? [parent, ...above(page, parent)] : []
 }
 
 export function freshId(view, wanted, taken = new Set()) {
@@ -72,7 +91,10 @@ const CHANGES = {
     else delete part.actions[event]
   },
   remove(view, { id }) {
-    for (const page of view.pages) page.components = (page.components ?? []).filter((part) => part.id !== id && part.parent !== id)
+    for (const page of view.pages) {
+      const gone = within(page, [id]).add(id)
+      page.components = (page.components ?? []).filter((part) => !gone.has(part.id))
+    }
   },
   add_page(view, { page, index }) { view.pages.splice(index ?? view.pages.length, 0, structuredClone(page)) },
   set_page(view, { page, name, value }) { pageOf(view, page)[name] = value },

@@ -133,6 +133,7 @@ export function popover(anchor, fill, { label = "Choose", wide = false } = {}) {
   const box = h("div", { class: wide ? "popover wide" : "popover", role: "dialog", "aria-label": label })
   const close = () => {
     removeEventListener("pointerdown", outside, true)
+    placing.disconnect()
     box.remove()
     if (anchor.isConnected) anchor.focus?.({ preventScroll: true })
   }
@@ -143,6 +144,8 @@ export function popover(anchor, fill, { label = "Choose", wide = false } = {}) {
   document.querySelectorAll(".popover").forEach((open) => { if (!open.contains(anchor)) open.remove() })
   document.body.append(box)
   fill(box, close)
+  const placing = new ResizeObserver(() => place(box, anchor))
+  placing.observe(box)
   place(box, anchor)
   addEventListener("pointerdown", outside, true)
   box.querySelector("input, button, select, textarea")?.focus({ preventScroll: true })
@@ -167,5 +170,6 @@ export function debounced(act, wait) {
     timer = setTimeout(() => { timer = null; act(...given) }, wait)
   }
   later.flush = (...given) => { if (timer !== null) { clearTimeout(timer); timer = null; act(...given) } }
+  later.waiting = () => timer !== null
   return later
 }

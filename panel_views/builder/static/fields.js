@@ -2,6 +2,7 @@
 import { button, debounced, h, iconButton } from "./dom.js"
 
 const TYPING_MS = 500
+const USUAL_COLOUR = "#3457d5"
 
 // The schema with its reference followed and the arm beside null taken out.
 export function resolve(schema, root) {
@@ -65,9 +66,10 @@ function text(schema, value, change, given) {
   const shown = value === undefined || value === null ? "" : String(value)
   const placeholder = given.placeholder ?? (schema.default == null ? "" : String(schema.default))
   if (color) {
-    const box = h("input", { ...given, type: "color", value: shown || schema.default })
+    const box = h("input", { ...given, type: "color", value: shown || schema.default || USUAL_COLOUR })
     box.addEventListener("change", () => change(box.value))
-    return box
+    if (!schema.optional) return box
+    return h("div", { class: "with-button" }, box, shown ? iconButton("close", "Back to the usual colour", () => change(undefined)) : h("small", { class: "muted", text: "usual" }))
   }
   const box = long ? h("textarea", { ...given, rows: 4, placeholder, value: shown }) : h("input", { ...given, type: "text", placeholder, value: shown })
   return typing(box, () => change(box.value === "" && schema.optional ? undefined : box.value))

@@ -1,16 +1,15 @@
 // What the mouse does on the sheet: select, move, resize, draw a frame around several, and drop what comes from the
 // palette or the data. Everything ends in one list of operations. Escape ends a gesture without one.
 import { h } from "./dom.js"
-import { childrenOf, pageOf, placeOf } from "./documents.js"
+import { childrenOf, pageOf, placeOf, within } from "./documents.js"
 import { clampPlace, COLUMNS, freeColumns, makeRoom } from "./layout.js"
 
 const SLACK = 4
 const EDGE = 48
 
-export function makeGestures({ canvas, kinds, state, select, commit }) {
+export function makeGestures({ canvas, state, select, commit }) {
   const page = () => pageOf(state.view, state.page)
   const part = (id) => (page().components ?? []).find((each) => each.id === id)
-  const isContainer = (type) => !!kinds.get(type)?.container
 
   // Follows the pointer until it is let go. `move` hears the sheet's coordinates; `end(false)` means Escape.
   function follow(event, { move, end }) {
@@ -88,8 +87,9 @@ export function makeGestures({ canvas, kinds, state, select, commit }) {
 
   function move(event, id, clicked) {
     // What stands in a selected container moves with it.
-    const ids = [...state.selection].filter((each) => part(each) && !state.selection.has(part(each).parent))
-    const lead = ids.includes(id) ? id : part(id)?.parent
+    const held = within(page(), state.selection)
+    const ids = [...state.selection].filter((each) => part(each) && !held.has(each))
+    const lead = ids.includes(id) ? id : ids.find((each) => within(page(), [each]).has(id))
     if (!lead || canvas.tracks(part(lead)?.parent ?? "")?.single) return
     const start = canvas.point(event)
     const rect = canvas.rects().get(lead)
@@ -99,8 +99,7 @@ export function makeGestures({ canvas, kinds, state, select, commit }) {
     follow(event, {
       move(at) {
         ghosts.forEach((each) => each.shift(at.x - start.x, at.y - start.y))
-        const nests = ids.every((each) => !isContainer(part(each).type))
-        const grid = canvas.gridAt(at.x, at.y, new Set(ids), nests)
+        const grid = canvas.gridAt(at.x, at.y, new Set([...ids, ...within(page(), ids)]))
         if (!grid) return
         const size = placeOf(part(lead))
         const place = clampPlace({ ...size, x: grid.nearestColumn(at.x - grab.x), y: grid.nearestRow(at.y - grab.y) })
@@ -184,7 +183,7 @@ export function makeGestures({ canvas, kinds, state, select, commit }) {
   // --- from outside ---------------------------------------------------------------------------------------------
 
   // Drags something new in: `make(place, parent)` says what becomes of it, `size` how large it is.
-  function bring(event, { label, size, container = false, make }) {
+  function bring(event, { label, size, make }) {
     event.preventDefault()
     const chip = h("div", { class: "chip-ghost", text: label })
     chip.style.left = "-999px"
@@ -196,7 +195,7 @@ export function makeGestures({ canvas, kinds, state, select, commit }) {
         chip.style.top = `${now.clientY + 10}px`
         const box = canvas.scroller.getBoundingClientRect()
         const over = now.clientX > box.left && now.clientX < box.right && now.clientY > box.top && now.clientY < box.bottom
-        const grid = over ? canvas.gridAt(at.x, at.y, new Set(), !container) : null
+        const grid = over ? canvas.gridAt(at.x, at.y) : null
         if (!grid) { target = null; canvas.mark(null); return }
         const wide = grid.id ? Math.min(12, size.w >= 6 ? 12 : size.w * 2) : size.w
         const place = fitted(grid, at, { w: wide, h: size.h })

@@ -1,6 +1,6 @@
 // The builder: puts its parts together, and keeps them in step with the draft.
 import { button, debounced, dialog, h, icon, iconButton, toast } from "./dom.js"
-import { childrenOf, componentOf, freshId, inReadingOrder, pageOf, pageWith, placeOf, stateKeys } from "./documents.js"
+import { childrenOf, componentOf, freshId, inReadingOrder, pageOf, pageWith, placeOf, stateKeys, within } from "./documents.js"
 import { newState } from "./bindings.js"
 import { makeCanvas } from "./canvas.js"
 import { copied, keep, kept, pasteOperations } from "./clipboard.js"
@@ -41,7 +41,7 @@ const context = {
 const gestureState = { get view() { return session.view }, get page() { return context.page }, get selection() { return context.selection } }
 
 const canvas = makeCanvas(at("canvas"), { address: `/views/~${slug}`, kinds: context.kinds, onReady: previewed })
-const gestures = makeGestures({ canvas, kinds: context.kinds, state: gestureState, select, commit: context.commit })
+const gestures = makeGestures({ canvas, state: gestureState, select, commit: context.commit })
 const inspector = makeInspector(at("inspector"), context)
 const outline = makeOutline(at("outline"), context)
 const pages = makePages(at("pages"), context)
@@ -64,6 +64,7 @@ function open(page) {
   select(new Set())
   canvas.setView(session.view, page)
   pages.paint()
+  at("canvas").dataset.preview = "stale"
   canvas.reload(page)
 }
 
@@ -127,7 +128,8 @@ function connectState(key, place, parent) {
 function remove() {
   const ids = [...context.selection]
   const parts = ids.map((id) => componentOf(session.view, id)).filter(Boolean)
-  const operations = parts.filter((part) => !ids.includes(part.parent)).map((part) => ({ op: "remove", id: part.id }))
+  const held = within(pageOf(session.view, context.page), ids)
+  const operations = parts.filter((part) => !held.has(part.id)).map((part) => ({ op: "remove", id: part.id }))
   select(new Set())
   return session.commit(operations, { label: operations.length > 1 ? "Delete several" : "Delete" })
 }
@@ -144,7 +146,8 @@ function duplicate() { return paste(copied(session.view, context.selection), "Du
 
 function nudge(x, y, resize) {
   const ids = [...context.selection]
-  const parts = ids.map((id) => componentOf(session.view, id)).filter((part) => part && !ids.includes(part.parent))
+  const held = within(pageOf(session.view, context.page), ids)
+  const parts = ids.map((id) => componentOf(session.view, id)).filter((part) => part && !held.has(part.id))
   if (!parts.length) return
   const moved = Object.fromEntries(parts.map((part) => {
     const place = placeOf(part)
@@ -217,9 +220,12 @@ function paint(operations) {
   if (gone.length) context.selection = new Set([...context.selection].filter((id) => !gone.includes(id)))
   canvas.setView(view, context.page)
   // A list: what is shown before the server has it; null: the server has it now; []: the preview knows nothing of it.
-  if (operations?.length) stale ||= canvas.show(operations)
-  else if (stale || operations !== null) {
+  if (operations?.length) {
+    stale = canvas.show(operations) || stale
+    if (stale) at("canvas").dataset.preview = "stale"
+  } else if (stale || operations !== null) {
     stale = false
+    at("canvas").dataset.preview = "stale"
     refreshPreview()
   }
   canvas.setSelection(context.selection)
@@ -259,6 +265,7 @@ function showPeople(people) {
 
 function previewed(fine) {
   at("canvas").classList.remove("first")
+  if (!stale && !refreshPreview.waiting()) at("canvas").dataset.preview = "fresh"
   if (!fine) toast("The preview could not be drawn. The draft is saved; the views' process may be starting.", { kind: "bad", actions: [["Try again", () => canvas.reload(context.page)]] })
 }
 

@@ -30,7 +30,7 @@ export function makePalette(host, context, gestures) {
     const make = (at, parent) => context.add(kind, at, parent)
     return h("button", {
       type: "button", class: "tile-small", title: kind.description || `Drag ${kind.title} onto the page, or press Enter`, "data-kind": kind.type,
-      onpointerdown: (event) => { if (event.button === 0) gestures.bring(event, { label: kind.title, size: { w: kind.size[0], h: kind.size[1] }, container: kind.container, make }) },
+      onpointerdown: (event) => { if (event.button === 0) gestures.bring(event, { label: kind.title, size: { w: kind.size[0], h: kind.size[1] }, make }) },
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); context.addAnywhere(kind) } },
       ondblclick: () => context.addAnywhere(kind),
     }, drawing(kind.thumbnail), h("span", { text: kind.title }))
@@ -66,7 +66,7 @@ export function makeData(host, context, gestures) {
     const make = (at, parent) => context.connect(kind, name, at, parent)
     return h("button", {
       type: "button", class: "source", title: `Drag ${name} onto the page, or press Enter`, "data-source": `${kind}:${name}`,
-      onpointerdown: (event) => { if (event.button === 0) gestures.bring(event, { label: name, size, container: kind !== "state", make }) },
+      onpointerdown: (event) => { if (event.button === 0) gestures.bring(event, { label: name, size, make }) },
       onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); context.connect(kind, name, null, null) } },
     }, icon(image), h("span", {}, h("strong", { text: name }), h("small", { text: note })))
   }
@@ -111,8 +111,8 @@ export function makePages(host, context) {
     const { pages } = context.view()
     const ids = pages.map((page) => page.id)
     host.replaceChildren(
-      h("div", { class: "page-tabs", role: "tablist", "aria-label": "Pages" }, pages.map((page, index) => h("div", { class: "page-tab", "data-page": page.id },
-        h("button", { type: "button", role: "tab", "aria-selected": String(page.id === context.page), onclick: () => context.open(page.id), ondblclick: (event) => menu(event.currentTarget, page, index, ids) }, h("span", { text: page.title || words(page.id) })),
+      h("div", { class: "page-tabs" }, pages.map((page, index) => h("div", { class: "page-tab", "data-page": page.id },
+        h("button", { type: "button", class: "page-name", "aria-current": page.id === context.page && "page", onclick: () => context.open(page.id), ondblclick: (event) => menu(event.currentTarget, page, index, ids) }, h("span", { text: page.title || words(page.id) })),
         page.id === context.page ? iconButton("more", `Page ${page.title || page.id}`, (event) => menu(event.currentTarget, page, index, ids)) : null))),
       iconButton("plus", "Add a page", async () => {
         const id = freshPage(ids)

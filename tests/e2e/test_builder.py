@@ -1,0 +1,291 @@
+"""The builder with a real mouse: from an empty page to a view that people use, and all that hands do on the way."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from builder_hands import PATIENCE, BuilderHands
+from fixtures_browser import LocalContext
+from fixtures_server import Server, restart
+from playwright.sync_api import Browser, Page, expect
+
+pytestmark = [pytest.mark.integration, pytest.mark.browser]
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+
+
+def sign_in(server: Server, visitor: LocalContext, user: str = "admin") -> Page:
+    page = visitor.page()
+    page.goto(json.loads(server.worklets("login", user, "--json").stdout)["url"])
+    page.wait_for_url("**/console")
+    return page
+
+
+@pytest.fixture
+def hands(server: Server, visitor: LocalContext) -> Iterator[BuilderHands]:
+    made = BuilderHands(sign_in(server, visitor), server.url)
+    yield made
+    assert made.errors == []
+
+
+@pytest.fixture
+def desk(server: Server) -> str:
+    """A draft with three fields in a row, and a card below that shows what the first one says."""
+    slug = f"desk-{uuid4().hex[:8]}"
+    fields: list[dict[str, Any]] = [
+        {"id": id, "type": "text_input", "at": {"x": 4 * n, "y": 0, "w": 4, "h": 2}, "properties": {"label": id}}
+        for n, id in enumerate("abc")
+    ]
+    card = {"id": "holder", "type": "card", "at": {"x": 0, "y": 2, "w": 6, "h": 6}, "properties": {"title": "Holder"}}
+    inner = {"id": "inner", "type": "text", "parent": "holder", "bindings": {"text": {"component": "a"}}}
+    document = {"slug": slug, "title": "Desk", "pages": [{"id": "main", "components": [*fields, card, inner]}]}
+    with server.client() as client:
+        assert client.post("/api/views/drafts", json={"document": document}).status_code == 201
+    return slug
+
+
+def parts(server: Server, slug: str) -> dict[str, dict[str, Any]]:
+    """The draft's components as the server has them."""
+    with server.client() as client:
+        document = client.get(f"/api/views/{slug}/draft").json()["document"]
+    return {part["id"]: part for page in document["pages"] for part in page.get("components", [])}
+
+
+def place(server: Server, slug: str, id: str) -> tuple[int, int, int]:
+    at = parts(server, slug)[id]["at"]
+    return at.get("x", 0), at.get("y", 0), at.get("w", 12)
+
+
+def test_the_style_transfer_view_from_an_empty_page(server: Server, hands: BuilderHands) -> None:
+    page = hands.page
+    page.goto(f"{server.url}/console/views")
+    page.get_by_role("button", name="New view").click()
+    page.get_by_label("Title").fill(f"Paint {uuid4().hex[:6]}")
+    page.get_by_role("button", name="Make the view").click()
+    page.wait_for_url("**/edit")
+    slug = page.url.split("/")[-2]
+    hands.ready()
+
+    for column, name, label in ((1, "content", "Picture"), (5, "style", "Style")):
+        hands.bring("image_input", hands.column(column), "image_input")
+        hands.rename(name)
+        hands.set("label", label)
+    hands.bring("image", hands.column(10), "image")
+    hands.rename("result")
+    hands.set("alt", "The painted picture")
+    hands.bring("button", (hands.column(1)[0], hands.below("content")), "button")
+    hands.rename("paint")
+    hands.set("label", "Paint it")
+    # The worklet's inputs have the names of the two components, so they are connected at once.
+    hands.add_step("Run a worklet")
+    hands.bring("progress", (hands.column(5)[0], hands.middle("paint")[1]), "progress")
+    hands.to_state("Active", "session.result", whether="loading")
+    hands.select("result")
+    hands.to_state("Source", "session.result", part="image")
+    page.get_by_role("tab", name="Data").click()
+    hands.bring("table:stylized", (hands.column(6)[0], hands.below("result", "paint")), "stylized_rows")
+    hands.select("paint")
+    hands.add_step("Read a table again")
+    run = parts(server, slug)["paint"]["actions"]["click"]
+    assert run[0]["input"] == {"content": {"component": "content"}, "style": {"component": "style"}}
+    assert run[1] == {"do": "refresh", "table": "stylized"}
+    hands.publish("The first one")
+
+    page.goto(f"{server.url}/views/{slug}")
+    pictures = server.data_dir / "demo"
+    tiles = page.get_by_role("button", name="Result of")
+    inputs = page.locator("input[type=file]")
+    expect(inputs).to_have_count(2, timeout=PATIENCE)
+    for number, name in enumerate(("flower", "waves")):
+        inputs.nth(number).set_input_files(str(pictures / f"{name}.jpg"))
+    expect(page.locator(".zone.filled:not(.busy)")).to_have_count(2, timeout=PATIENCE)
+    before = tiles.count()
+    page.get_by_role("button", name="Paint it").click()
+    result = page.get_by_role("img", name="The painted picture")
+    expect(result).to_be_visible(timeout=PATIENCE)
+    expect(tiles).to_have_count(before + 1, timeout=PATIENCE)
+    painted = str(result.get_attribute("src"))
+    page.reload()
+    expect(page.locator(f"img[src='{painted}']").first).to_be_visible(timeout=PATIENCE)
+    restart(server)
+    page.goto(f"{server.url}/views/{slug}")
+    expect(page.locator(f"img[src='{painted}']").first).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("button", name="Paint it")).to_be_visible()
+
+
+class TestHands:
+    def test_the_mouse(self, server: Server, hands: BuilderHands, desk: str) -> None:
+        hands.open(desk)
+        hands.drag(hands.middle("c"), hands.middle("a"))
+        hands.settled()
+        assert place(server, desk, "c") == (0, 0, 4)
+        assert place(server, desk, "a") == (0, 2, 4), "who is in the way moves down"
+        hands.page.get_by_role("button", name="Undo").click()
+        hands.settled()
+        assert (place(server, desk, "a"), place(server, desk, "c")) == ((0, 0, 4), (8, 0, 4))
+        hands.page.get_by_role("button", name="Redo").click()
+        hands.settled()
+        assert place(server, desk, "c") == (0, 0, 4)
+        hands.page.keyboard.press("Control+z")
+        hands.settled()
+
+        hands.select("b")
+        handle = hands.box("b").locator(".handle.e").bounding_box()
+        assert handle is not None
+        hands.drag((handle["x"] + 5, handle["y"] + 5), (hands.column(5)[0] + 10, handle["y"] + 5))
+        hands.settled()
+        assert place(server, desk, "b") == (4, 0, 2)
+
+        card = hands.middle("holder")
+        hands.drag(hands.middle("c"), (card[0], card[1] + 60))
+        hands.settled()
+        assert parts(server, desk)["c"]["parent"] == "holder"
+
+        hands.drag(
+            (hands.column(-0.5)[0] - 8, hands.column(0, -8)[1]), (hands.column(11)[0], hands.middle("a")[1] + 10)
+        )
+        chosen = hands.page.locator(".box.selected").evaluate_all("boxes => boxes.map((box) => box.dataset.box)")
+        assert sorted(chosen) == ["a", "b"]
+        hands.page.get_by_role("button", name="Same width").click()
+        hands.settled()
+        assert place(server, desk, "b")[2] == 4
+        # A drag that is thought better of changes nothing.
+        revision = _revision(server, desk)
+        start = hands.middle("holder")
+        hands.page.mouse.move(*start)
+        hands.page.mouse.down()
+        hands.page.mouse.move(start[0] + 200, start[1] + 50, steps=4)
+        hands.page.keyboard.press("Escape")
+        hands.page.mouse.up()
+        assert _revision(server, desk) == revision
+
+    def test_the_keyboard(self, server: Server, hands: BuilderHands, desk: str) -> None:
+        hands.open(desk)
+        keys = hands.page.keyboard
+        hands.select("c")
+        keys.press("ArrowDown")
+        keys.press("Shift+ArrowLeft")
+        keys.press("ArrowRight")
+        hands.settled()
+        assert place(server, desk, "c") == (9, 1, 3)
+        hands.select("holder")
+        keys.press("Control+c")
+        keys.press("Control+v")
+        hands.settled()
+        found = parts(server, desk)
+        assert (found["inner2"]["parent"], found["inner2"]["bindings"]) == ("holder2", {"text": {"component": "a"}})
+        hands.select("a")
+        keys.press("Delete")
+        hands.settled()
+        expect(hands.page.locator(".note-box", has_text="What read it went with it")).to_be_visible()
+        assert "bindings" not in parts(server, desk)["inner"]
+        keys.press("Control+z")
+        hands.settled()
+        assert parts(server, desk)["inner"]["bindings"] == {"text": {"component": "a"}}
+        keys.press("Escape")
+        hands.box("a").focus()
+        keys.press("Tab")
+        expect(hands.page.locator("#component-name")).to_have_value("b")
+        keys.press("Control+d")
+        hands.settled()
+        assert "b2" in parts(server, desk)
+
+    def test_expressions_are_completed(self, server: Server, hands: BuilderHands, desk: str) -> None:
+        hands.open(desk)
+        hands.select("inner")
+        hands.page.get_by_role("button", name="Text: Component a.value").click()
+        hands.page.get_by_role("tab", name="Expression").click()
+        hands.page.keyboard.type("upper(comp")
+        expect(hands.page.get_by_role("option", name="components.a.value")).to_be_visible()
+        hands.page.keyboard.press("Enter")
+        hands.page.keyboard.type(")")
+        hands.page.keyboard.press("Control+Enter")
+        hands.settled()
+        assert parts(server, desk)["inner"]["bindings"] == {"text": {"expr": "upper(components.a.value)"}}
+        hands.page.get_by_role("button", name="Try", exact=True).click()
+        preview = hands.page.frame_locator("iframe.preview")
+        preview.get_by_role("textbox", name="a", exact=True).fill("hello")
+        preview.get_by_role("textbox", name="a", exact=True).press("Tab")
+        expect(preview.get_by_text("HELLO")).to_be_visible(timeout=PATIENCE)
+
+    def test_pages_worklets_and_versions(self, server: Server, hands: BuilderHands, desk: str) -> None:
+        page = hands.page
+        hands.open(desk)
+        hands.publish("One page")
+        page.get_by_role("button", name="Add a page").click()
+        expect(page.locator(".blank")).to_be_visible(timeout=PATIENCE)
+        hands.settled()
+        page.get_by_role("tab", name="Data").click()
+        hands.bring("worklet:stylize", hands.column(3), "run_stylize")
+        page.get_by_role("tab", name="Outline").click()
+        expect(page.get_by_role("treeitem", name="stylize_form")).to_be_visible()
+        found = Axe().run(page, options=RULES).response["violations"]
+        assert [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]] == []
+        hands.publish("With the worklet")
+        page.get_by_role("button", name="Versions").click()
+        sheet = page.locator("dialog")
+        sheet.get_by_role("button", name="Changes").first.click()
+        expect(sheet.get_by_text("Added the page “Page 2”")).to_be_visible()
+        sheet.get_by_role("button", name="Roll back").click()
+        expect(page.locator(".note-box", has_text="Version 1 is live again")).to_be_visible(timeout=PATIENCE)
+        assert "run_stylize" not in parts(server, desk)
+
+
+def test_two_people_at_one_view(server: Server, chromium: Browser, hands: BuilderHands, desk: str) -> None:
+    server.worklets("users", "add", "bob", "--role", "builder", check=False)
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
+    try:
+        other = BuilderHands(sign_in(server, LocalContext(context), "bob"), server.url)
+        hands.open(desk)
+        other.open(desk)
+        expect(hands.page.locator("[data-part=people]")).to_contain_text("bob is here", timeout=PATIENCE)
+        # Of one moment, and about different things: both are kept.
+        hands.select("a")
+        hands.set("label", "By admin")
+        other.select("b")
+        other.set("label", "By bob")
+        hands.settled()
+        other.settled()
+        found = parts(server, desk)
+        assert [found[id]["properties"]["label"] for id in ("a", "b")] == ["By admin", "By bob"]
+        # About the same thing: who is second is told, and asked.
+        other.page.evaluate("Object.defineProperty(document, 'visibilityState', { value: 'hidden' })")
+        hands.set("label", "Newer")
+        hands.settled()
+        other.select("a")
+        other.set("label", "Older")
+        said = other.page.locator(".note-box", has_text="Your change was not made")
+        expect(said).to_contain_text("admin set label", timeout=PATIENCE)
+        assert parts(server, desk)["a"]["properties"]["label"] == "Newer"
+        said.get_by_role("button", name="Make it anyway").click()
+        other.settled()
+        assert parts(server, desk)["a"]["properties"]["label"] == "Older"
+        assert other.errors == []
+    finally:
+        context.close()
+
+
+def test_a_document_of_hostile_text_runs_nothing(server: Server, hands: BuilderHands) -> None:
+    hostile = "<img src=x onerror=\"window.hit='img'\"><script>window.hit='script'</script>\"'>"
+    slug = f"hostile-{uuid4().hex[:8]}"
+    part = {"id": "x", "type": "button", "properties": {"label": hostile}}
+    document = {"slug": slug, "title": hostile, "pages": [{"id": "main", "title": hostile, "components": [part]}]}
+    with server.client() as client:
+        assert client.post("/api/views/drafts", json={"document": document}).status_code == 201
+    hands.open(slug)
+    hands.select("x")
+    hands.page.get_by_role("tab", name="Outline").click()
+    hands.page.get_by_role("button", name="Publish…").click()
+    hands.page.keyboard.press("Escape")
+    assert hands.page.evaluate("window.hit") is None
+    assert hands.page.title().startswith("<img")
+
+
+def _revision(server: Server, slug: str) -> int:
+    with server.client() as client:
+        return int(client.get(f"/api/views/{slug}/draft").json()["revision"])
