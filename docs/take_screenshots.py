@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from builder_hands import BuilderHands  # noqa: E402
 from fixtures_browser import ARGUMENTS, chromium_path  # noqa: E402
 from fixtures_server import Server, start_server  # noqa: E402
+from panel_views.showcase import CARDS, showcase  # noqa: E402
 
 PAIRS = (("flower", "mosaic"), ("temple", "waves"), ("temple", "strokes"))
 
@@ -58,6 +59,7 @@ def take(server: Server) -> None:
         page.screenshot(path=IMAGES / "worklet.png")
         page.goto(f"{server.url}/console")
         page.screenshot(path=IMAGES / "console.png")
+        take_components(server, page)
         build(page, server)
         browser.close()
     for path in IMAGES.glob("*.png"):
@@ -93,6 +95,24 @@ def build(page: Page, server: Server) -> None:
     expect(page.get_by_text("What publishing would change")).to_be_visible()
     page.wait_for_timeout(7000)  # the messages at the foot go away
     page.screenshot(path=IMAGES / "builder-versions.png")
+
+
+def take_components(server: Server, page: Page) -> None:
+    """Photograph each card of a view with every component on it."""
+    with server.client() as client:
+        for mode in ("light", "dark"):
+            client.post("/api/views", json=showcase(mode)).raise_for_status()
+    page.goto(f"{server.url}/views/showcase-light")
+    page.locator("#stage.drawn").wait_for(state="attached")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1000)  # the charts grow
+    for number, title in enumerate(CARDS, start=1):
+        name = title.lower().replace(" ", "-")
+        page.locator(f"[data-component=card_{number}]").screenshot(path=IMAGES / f"components-{name}.png")
+    page.goto(f"{server.url}/views/showcase-dark")
+    page.locator("#stage.drawn").wait_for(state="attached")
+    number = list(CARDS).index("Fields") + 1
+    page.locator(f"[data-component=card_{number}]").screenshot(path=IMAGES / "components-dark.png")
 
 
 def shrink(path: Path) -> None:

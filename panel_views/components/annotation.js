@@ -18,7 +18,7 @@ const clamp = (value) => Math.min(1, Math.max(0, value))
 const rounded = (mark) => ({ ...mark, ...Object.fromEntries(["x", "y", "w", "h"].map((name) => [name, Math.round(mark[name] * 1e5) / 1e5])) })
 
 export default field(NOTES_CSS + `
-  .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 14px; margin-bottom: 8px; } .set { display: inline-flex; flex-wrap: wrap; gap: 4px; }
+  .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 6px 14px; margin: 4px 0 10px; } .set { display: inline-flex; flex-wrap: wrap; gap: 4px; }
   .set button { display: inline-flex; align-items: center; gap: 6px; min-height: 32px; padding: 0 10px; border: 1px solid var(--line-strong); border-radius: 8px; background: var(--surface); font-size: 13px; } .set button:hover { background: var(--sunken); }
   .set [aria-pressed="true"] { border-color: var(--accent); background: var(--accent-soft); font-weight: 550; } .set i { width: 9px; height: 9px; border-radius: 3px; } .set kbd { color: var(--muted); font: 11px var(--font); } .set .icon { width: 15px; height: 15px; }
   .stage { position: relative; display: grid; place-items: center; flex: 1; min-height: 200px; border-radius: 12px; overflow: hidden; background: var(--sunken); border: 1px solid var(--line); }

@@ -4,7 +4,7 @@ import { PROSE_CSS, prose } from "./prose.js"
 const MOST = 20_000 // characters of a message
 
 export default component(PROSE_CSS + `
-  .frame { display: flex; flex-direction: column; height: 100%; min-height: 300px; gap: 10px; }
+  .frame { display: flex; flex-direction: column; height: 100%; min-height: 0; gap: 10px; }
   .list { flex: 1; min-height: 0; overflow: auto; display: flex; flex-direction: column; gap: 12px; padding: 16px; border: 1px solid var(--line); border-radius: 12px; background: var(--ground); }
   .said { max-width: 84%; padding: 10px 14px; border-radius: 14px; font-size: 15px; line-height: 22px; overflow-wrap: anywhere; }
   .assistant { align-self: flex-start; background: var(--surface); border: 1px solid var(--line); border-bottom-left-radius: 5px; }

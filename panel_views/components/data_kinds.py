@@ -93,7 +93,7 @@ class DividerProperties(Properties):
 
 
 KINDS = (
-    Kind("table", "Table", TableProperties, frozenset({"chosen"}), frozenset({"row", "choose", "edit"}), (12, 8)),
+    Kind("table", "Table", TableProperties, frozenset({"chosen"}), frozenset({"row", "choose", "edit"}), (12, 10)),
     Kind("chart", "Chart", ChartProperties, frozenset({"picked"}), frozenset({"pick"}), (6, 6)),
     Kind("metric", "Metric", MetricProperties, size=(3, 2), category="data"),
     Kind("code", "Code", CodeProperties, size=(6, 4), category="text"),

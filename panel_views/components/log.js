@@ -6,7 +6,7 @@ const LEVEL = /\b(ERROR|CRITICAL|FATAL|WARNING|WARN|DEBUG|TRACE)\b/i
 const STYLES = { error: "bad", critical: "bad", fatal: "bad", warning: "odd", warn: "odd", debug: "dim", trace: "dim" }
 
 export default component(COPY_CSS + `
-  .frame { display: flex; flex-direction: column; height: 100%; min-height: 160px; border: 1px solid var(--line); border-radius: 12px; overflow: hidden; background: var(--sunken); }
+  .frame { display: flex; flex-direction: column; height: 100%; min-height: 0; border: 1px solid var(--line); border-radius: 12px; overflow: hidden; background: var(--sunken); }
   .head { display: flex; align-items: center; gap: 10px; padding: 5px 6px 5px 16px; border-bottom: 1px solid var(--line); } .head .label { flex: 1; font-size: 13px; color: var(--muted); }
   .head input { width: 130px; height: 28px; padding: 0 8px; border: 1px solid var(--line-strong); border-radius: 7px; background: var(--surface); font-size: 13px; }
   .body { position: relative; flex: 1; min-height: 0; overflow: auto; padding: 10px 16px; font: 12.5px/19px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; } .body:focus-visible { outline-offset: -2px; }

@@ -14,7 +14,7 @@ function library() {
 }
 
 export default component(NOTES_CSS + `
-  .frame { display: flex; flex-direction: column; height: 100%; min-height: 320px; border: 1px solid var(--line); border-radius: 12px; overflow: hidden; background: var(--sunken); }
+  .frame { display: flex; flex-direction: column; height: 100%; min-height: 0; border: 1px solid var(--line); border-radius: 12px; overflow: hidden; background: var(--sunken); }
   .bar { display: flex; align-items: center; gap: 4px; padding: 5px 8px 5px 16px; border-bottom: 1px solid var(--line); background: var(--surface); } .bar .label { flex: 1; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
   .bar output { color: var(--muted); font-size: 13px; font-variant-numeric: tabular-nums; padding: 0 6px; white-space: nowrap; }
   .bar :is(button, a) { display: grid; place-items: center; width: 32px; height: 32px; padding: 0; border: 0; border-radius: 8px; background: none; color: var(--muted); } .bar :is(button, a):hover { background: var(--sunken); color: var(--ink); } .bar .icon { width: 17px; height: 17px; }

@@ -6,8 +6,11 @@ export const TRACKS_CSS = `
   .tracks { display: grid; grid-template-columns: repeat(12, minmax(0, 1fr)); column-gap: var(--gap); }
   .cell { grid-column: calc(var(--x) + 1) / span var(--w); grid-row: calc(var(--y) + 1) / span var(--h); min-width: 0;
     min-height: calc(var(--h) * var(--unit)); padding-bottom: var(--gap); display: grid; }
-  .cell.fits { min-height: 0; } .cell.alert, .cell.modal { min-height: 0; padding-bottom: 0; }
-  @container (max-width: 719px) { .page > .tracks > .cell { grid-column: 1 / -1; grid-row: auto; min-height: 0; } }
+  .cell.bounded { height: calc(var(--h) * var(--unit)); grid-template-rows: minmax(0, 1fr); } .cell.fits { min-height: 0; } .cell.alert, .cell.modal { min-height: 0; padding-bottom: 0; }
+  @container (max-width: 719px) {
+    .page > .tracks > .cell { grid-column: 1 / -1; grid-row: auto; min-height: 0; }
+    .cell.bounded { height: auto; max-height: 85vh; } .cell.bounded:is(.pdf, .chat, .log) { height: min(calc(var(--h) * var(--unit)), 80vh); }
+  }
   @container (max-width: 420px) {
     .inner > .tracks > .cell { grid-column: 1 / -1; grid-row: auto; min-height: 0; }
     .inner > .tracks > .cell.half { grid-column: span 6; }
@@ -18,6 +21,8 @@ export const TRACKS_CSS = `
 // Kinds that take the height of what they show, instead of at least the height of their place.
 const FITS = new Set(["text", "markdown", "button", "slider", "number", "progress", "gallery", "text_input", "text_area", "dropdown",
   "checkbox", "radio", "date", "divider", "audio", "container", "form", "tabs"])
+// Kinds that scroll inside of their place: what they hold may be of any length.
+const BOUNDED = new Set(["pdf", "log", "chat", "json", "code", "table"])
 // Kinds that may stand two in a row on a phone.
 const NARROW = new Set(["text", "button", "slider", "number", "image_input", "dropdown", "date", "checkbox", "metric", "text_input"])
 
@@ -25,7 +30,7 @@ export function tracks(model) {
   const grid = h("div", { class: "tracks" })
   const children = model.get_child("objects")
   model.cells.forEach((cell, index) => {
-    const classes = ["cell", cell.type, cell.w <= 6 && NARROW.has(cell.type) ? "half" : "", FITS.has(cell.type) ? "fits" : ""]
+    const classes = ["cell", cell.type, cell.w <= 6 && NARROW.has(cell.type) ? "half" : "", FITS.has(cell.type) ? "fits" : "", BOUNDED.has(cell.type) ? "bounded" : ""]
     const box = h("div", { class: classes.join(" "), "data-component": cell.id }, children[index])
     for (const side of ["x", "y", "w", "h"]) box.style.setProperty(`--${side}`, cell[side])
     grid.append(box)
