@@ -12,6 +12,8 @@ import panel
 from bokeh.server.urls import per_app_patterns
 from bokeh.util.token import get_token_payload
 from jinja2 import Environment, FileSystemLoader, select_autoescape
+from panel.io import document as panel_document
+from panel.io.document import _dispatch_msgs
 from panel.io.server import (
     AuthenticatedStaticFileHandler,
     AutoloadJsHandler,
@@ -236,8 +238,21 @@ class ViewList(RequestHandler):  # type: ignore[misc]
         self.finish(page.render(views=found, user=user_name(principal), brand=brand))
 
 
+async def dispatch_all(doc: Any) -> None:
+    """Panel's own writing of messages, and once more for those that came while the last ones were being written.
+
+    Panel 1.9 forgets these: it takes its mark that something waits away, and whoever finds no mark writes nothing. The
+    page would lack the answer until the next change.
+    """
+    await _dispatch_msgs(doc)
+    if doc in panel_document._WRITE_MSGS and doc not in panel_document._WRITE_BLOCK:
+        panel_document._WRITE_BLOCK[doc] = True
+        panel_document._dispatch_write_task(doc, dispatch_all, doc)
+
+
 def use_own_handlers() -> None:
     """Put our page, websocket and autoload in the place of Panel's, for servers made from now on."""
+    panel_document._dispatch_msgs = dispatch_all
     per_app_patterns[:] = [(r"/ws", ViewSocket), (r"/autoload.js", ViewAutoload), (r"/?", ViewPage)]
     panel.io.server.ComponentResourceHandler = PanelResources
 
