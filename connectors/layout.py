@@ -54,6 +54,11 @@ class DataDirectory:
         return self.root / "journal"
 
     @property
+    def results(self) -> Path:
+        """What the nodes of submitted runs gave, until the run has ended."""
+        return self.root / "results"
+
+    @property
     def run(self) -> Path:
         """Sockets and process ids of the running instance."""
         return self.root / "run"

@@ -232,6 +232,47 @@ class Run(StoreTable, table=True):
     recorded_us: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class SubmittedRun(StoreTable, table=True):
+    """A run that was accepted to be done later. It is held by the process that does it, for as long as it says so."""
+
+    __tablename__ = "submitted_run"
+    __table_args__ = (Index("submitted_run_by_state", "state", "lease_until_us", "created_us"),)
+    id: str = Field(primary_key=True)
+    worklet: str
+    version: int
+    # run, cron or retry
+    trigger: str = "run"
+    # Who submitted it: id, name, role and scopes.
+    principal: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    input: bytes = Field(default=b"", sa_type=LargeBinary)
+    # queued, running, completed, failed, timed-out or cancelled
+    state: str = "queued"
+    attempts: int = 0
+    holder: str | None = None
+    # Whoever finds it later than this (microseconds since 1970) may take it over.
+    lease_until_us: int = Field(default=0, sa_type=BigInteger)
+    cancel_asked: bool = False
+    retry_of: str | None = None
+    idempotency_key: str | None = Field(default=None, unique=True)
+    created_us: int = Field(default=0, sa_type=BigInteger)
+    started_us: int | None = Field(default=None, sa_type=BigInteger)
+    ended_us: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Schedule(StoreTable, table=True):
+    """A time trigger of a live worklet, and when it is due next (microseconds since 1970)."""
+
+    __tablename__ = "schedule"
+    worklet: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    cron: str
+    timezone: str = "UTC"
+    inputs: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    paused: bool = False
+    due_us: int | None = Field(default=None, sa_type=BigInteger)
+    last_us: int | None = Field(default=None, sa_type=BigInteger)
+
+
 class JournalPosition(StoreTable, table=True):
     """How far a journal file has been taken into the run table; written in the rows' own transaction."""
 

@@ -25,6 +25,7 @@ from .openapi import Paths, openapi
 from .recent import RecentRuns
 from .registry import Registry
 from .runs_api import RunsApi
+from .submitted import SubmittedRuns
 
 BUNDLE_LIMIT = 50_000_000
 
@@ -36,6 +37,8 @@ def routes(
     files: FileStore,
     *,
     recent: RecentRuns | None = None,
+    submitted: SubmittedRuns | None = None,
+    nodes_of: Callable[[str], list[list[Any]] | None] = lambda _: None,
     more_paths: Iterable[Callable[[], Paths]] = (),
 ) -> list[BaseRoute]:
     """The routes of worklets, projects, runs, tables, files and the OpenAPI document.
@@ -45,12 +48,14 @@ def routes(
         guard: knows the callers.
         store, files: where things are.
         recent: the same object that the `InvokeApp` has, so that a run can be shown at once.
+        submitted: the queue of runs that are done later.
+        nodes_of: the node entries of a submitted run that is under way in this process.
         more_paths: give other rooms' paths for the OpenAPI document.
     """
     recent = recent if recent is not None else RecentRuns()
     return [
         *WorkletsApi(registry, guard, store, tuple(more_paths)).routes(),
-        *RunsApi(registry, guard, store, recent).routes(),
+        *RunsApi(registry, guard, store, recent, submitted or SubmittedRuns(store), nodes_of).routes(),
         *FilesApi(guard, files).routes(),
     ]
 

@@ -92,6 +92,21 @@ class Registry:
         hint = did_you_mean(name, self.live) or "`worklets push` adds some."
         return NotFound(f"There is no worklet {name[:64]!r}. {hint}")
 
+    def version(self, name: str, number: int) -> LiveWorklet:
+        """One version, live or not; blocking. Raises NotFound, DefinitionError (it can't be loaded any more)."""
+        live = self.live.get(name)
+        if live is not None and live.version == number:
+            return live
+        with self._lock:
+            with self.store.read() as session:
+                row = session.exec(
+                    select(WorkletVersion).where(WorkletVersion.worklet_name == name, WorkletVersion.number == number)
+                ).first()
+            if row is None:
+                raise NotFound(f"The worklet {name!r} has no version {number}.")
+            loaded = self._loaded(row.project_hash)
+        return LiveWorklet(name, number, loaded.worklets[name], loaded.graph(name), loaded.content_hash)
+
     # --- pushing ------------------------------------------------------------------------------------
 
     def push(self, bundle: bytes, project: str, by: str | None = None) -> list[PushedVersion]:

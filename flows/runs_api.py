@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -17,18 +19,31 @@ from ..connectors.store import Store
 from ..connectors.tables import Run, TableRow
 from ..connectors.web import Guard, json_response
 from .endpoints import number, route
+from .later_api import show_submitted
 from .recent import RecentRuns
 from .registry import Registry
+from .submitted import ENDED_STATES, OPEN_STATES, SubmittedRuns
 
 _LATEST = 1 << 62
-STATES = ("completed", "failed", "timed-out", "cancelled")
+_ON_ITS_WAY_US = 60_000_000
+STATES = (*OPEN_STATES, *ENDED_STATES)
 
 
 class RunsApi:
     """The routes below `/api/runs` and `/api/tables`."""
 
-    def __init__(self, registry: Registry, guard: Guard, store: Store, recent: RecentRuns) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        guard: Guard,
+        store: Store,
+        recent: RecentRuns,
+        submitted: SubmittedRuns,
+        nodes_of: Callable[[str], list[list[Any]] | None] = lambda _: None,
+    ) -> None:
         self._registry = registry
+        self._submitted = submitted
+        self._nodes_of = nodes_of
         self._guard = guard
         self._store = store
         self._recent = recent
@@ -68,13 +83,30 @@ class RunsApi:
                 query = query.where(col(column) == value)
         with self._store.read() as session:
             found = list(session.exec(query.order_by(col(Run.started_us).desc()).limit(limit)))
-        return [_summary(run) for run in found]
+        rows = [_summary(run) for run in found]
+        return rows if before < _LATEST else [*self._open_runs(worklet, state, principal, limit), *rows][:limit]
+
+    def _open_runs(
+        self, worklet: str | None, state: str | None, principal: str | None, limit: int
+    ) -> list[dict[str, Any]]:
+        states = OPEN_STATES if state is None else (state,) if state in OPEN_STATES else ()
+        if not states:
+            return []
+        shown = [show_submitted(row, None) for row in self._submitted.open_runs(worklet, states, limit)]
+        return [{**row, "error": None} for row in shown if principal in (None, row["principal"])]
 
     async def show_run(self, request: Request) -> Response:
         """One run with its input, output, nodes and, for builders, the traceback of a failure."""
         principal = await self._guard(request, Role.viewer, "see runs")
         id = request.path_params["id"]
         run = await asyncio.to_thread(self._run, id)
+        if run is None:
+            row = await asyncio.to_thread(self._submitted.get, id)
+            if row is not None and ((row.principal or {}).get("id") == principal.id or principal.role >= Role.builder):
+                shown = show_submitted(row, self._nodes_of(id))
+                if row.state in ENDED_STATES and time.time_ns() // 1000 - (row.ended_us or 0) < _ON_ITS_WAY_US:
+                    shown["state"] = "running"  # its record, with the output, is not in the store yet
+                return json_response({**shown, "input": _value(row.input), "output": None, "error": None})
         mine = run is not None and (run.principal == principal.id or principal.role >= Role.builder)
         if run is None or not mine:
             raise NotFound(f"There is no run {id[:64]!r}; GET /api/runs lists yours.")

@@ -147,7 +147,7 @@ def worklet(
 
     Args:
         name: what it is called everywhere; the function's own name if None.
-        triggers: what starts it besides a call; kept in the graph, nothing acts on them yet.
+        triggers: what starts it besides a call: `pw.cron(...)`, several if you like.
         timeout: seconds for a whole run.
         description: for people; the docstring if None.
         tags: for finding it in Prefect.

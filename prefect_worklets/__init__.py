@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .flows.context import RunContext
     from .flows.context import current as context
     from .flows.nodes import model, node, save
+    from .flows.triggers import cron
     from .flows.worklet import Worklet, worklet
 
 __version__ = _version("prefect-worklets")
@@ -65,6 +66,7 @@ __all__ = [
     "Worklet",
     "WorkletsError",
     "context",
+    "cron",
     "deploy",
     "model",
     "node",
@@ -78,6 +80,7 @@ _HOMES = {
     **dict.fromkeys(("Client", "Model", "deploy", "zoo"), ".client"),
     **dict.fromkeys(("model", "node", "save"), ".flows.nodes"),
     "Worklet": ".flows.worklet",
+    "cron": ".flows.triggers",
     "worklet": ".decorators",
     **dict.fromkeys(("RunContext", "context"), ".flows.context"),
     "Image": ".connectors.images",

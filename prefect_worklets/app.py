@@ -20,6 +20,7 @@ from .connectors.errors import BadInput, NotFound, WorkletsError
 from .connectors.web import problem_response
 from .flows import api as worklets_api
 from .flows.invoke import InvokeApp
+from .flows.later_api import LaterApi
 from .health import health_routes
 from .metrics import metrics_routes
 from .panel_views import api as views_api
@@ -102,7 +103,20 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             parts.store,
             parts.files,
             recent=parts.recent,
+            submitted=parts.queue,
+            nodes_of=parts.later.nodes,
         ),
+        *LaterApi(
+            parts.registry,
+            parts.guard,
+            parts.store,
+            parts.queue,
+            parts.later,
+            parts.schedules,
+            parts.checkpoints,
+            parts.recent,
+            body_limit=settings.max_body,
+        ).routes(),
         *views_api.routes(parts.store, parts.guard),
         *shares_routes(parts.store, parts.guard, parts.shares, settings.public_origin),
         *access_routes(parts.guard, parts.passwords, settings.public_origin),

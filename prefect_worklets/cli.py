@@ -8,7 +8,7 @@ from typing import TextIO
 
 import typer
 
-from .commands import keys, models, project, runs, server, shares, users, views, zoo
+from .commands import keys, models, project, runs, schedules, server, shares, users, views, zoo
 from .connectors.errors import WorkletsError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ shares.add_to(views.app)
 app.add_typer(models.app, name="models")
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(runs.app, name="runs")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(views.app, name="views")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")

@@ -11,6 +11,7 @@ from .client_handles import (
     Model,
     RemoteModels,
     RemoteRuns,
+    RemoteSchedules,
     RemoteWorklet,
     RemoteWorklets,
     RemoteZoo,
@@ -43,7 +44,7 @@ class Client:
         SetupError: no server or no key is known.
 
     Attributes:
-        worklets, models, runs, zoo: what the server has.
+        worklets, models, runs, zoo, schedules: what the server has.
         drafts: views that are being made, and their versions.
     """
 
@@ -53,6 +54,7 @@ class Client:
         self.models = RemoteModels(self._connection)
         self.runs = RemoteRuns(self._connection)
         self.zoo = RemoteZoo(self._connection)
+        self.schedules = RemoteSchedules(self._connection)
         self.drafts = RemoteDrafts(self._connection)
 
     @property

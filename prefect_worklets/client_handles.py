@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .client_http import Connection, read_json, segment
 from .client_values import one_input
-from .connectors.errors import BadInput
+from .connectors.errors import BadInput, NodeFailed, TookTooLong
 from .progress import working
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 # A model may take long to load: a large one reads its weights, compiles, and is tried with its sample.
 DEPLOY_SECONDS = 900.0
+_OPEN = ("queued", "running")
 
 
 class RemoteWorklet:
@@ -56,6 +58,21 @@ class RemoteWorklet:
             )
         return Image.from_bytes(answer.content)
 
+    def submit(self, *input: Any, idempotency_key: str | None = None, **fields: Any) -> RemoteRun:
+        """Have it run later, and return at once; the run outlives this program and restarts of the server.
+
+        Args:
+            input, fields: as for `invoke`; a picture is an address or a data URL.
+            idempotency_key: submitting again with the same key gives the same run.
+
+        Raises:
+            BadInput: the input doesn't fit. Conflict: the key was used for something else.
+        """
+        body = one_input(input, fields)
+        headers = {"idempotency-key": idempotency_key} if idempotency_key is not None else None
+        accepted = read_json(self._connection.send("POST", self._path("/runs"), body=body, headers=headers))
+        return RemoteRun(self._connection, accepted["id"])
+
     def details(self) -> dict[str, Any]:
         """Graph, schemas and versions."""
         found: dict[str, Any] = self._connection.get(self._path())
@@ -74,6 +91,63 @@ class RemoteWorklet:
 
     def __repr__(self) -> str:
         return f"<worklet {self.name!r} at {self._connection.url}>"
+
+
+class RemoteRun:
+    """A run that was submitted.
+
+    Attributes:
+        id: the run's id.
+    """
+
+    def __init__(self, connection: Connection, id: str) -> None:
+        self._connection = connection
+        self.id = id
+
+    def details(self) -> dict[str, Any]:
+        """State, input, output, error and nodes, as far as it is."""
+        found: dict[str, Any] = self._connection.get(f"/api/runs/{segment(self.id)}")
+        return found
+
+    @property
+    def state(self) -> str:
+        """queued, running, completed, failed, timed-out or cancelled."""
+        return str(self.details()["state"])
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for its end and return its output.
+
+        Args:
+            timeout: seconds to wait; None for as long as it takes. The run goes on either way.
+
+        Raises:
+            NodeFailed: it failed or was cancelled. TookTooLong: it has not ended in time.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        pause = 0.02
+        while True:
+            run = self.details()
+            if run["state"] == "completed":
+                return run["output"]
+            if run["state"] not in _OPEN:
+                detail = (run.get("error") or {}).get("detail") or f"It was {run['state']}."
+                raise NodeFailed(f"The run {self.id} did not complete ({run['state']}): {detail}")
+            if deadline is not None and time.monotonic() > deadline:
+                raise TookTooLong(f"The run {self.id} has not ended within {timeout:g} s; it goes on. Ask again later.")
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+
+    def cancel(self) -> None:
+        """Stop it. Raises Conflict if it has ended."""
+        self._connection.post(f"/api/runs/{segment(self.id)}/cancel")
+
+    def retry(self) -> RemoteRun:
+        """Do it again from the node that failed, as a new run. Raises Conflict if it completed or has not ended."""
+        accepted = self._connection.post(f"/api/runs/{segment(self.id)}/retry")
+        return RemoteRun(self._connection, accepted["id"])
+
+    def __repr__(self) -> str:
+        return f"<run {self.id} at {self._connection.url}>"
 
 
 class RemoteWorklets:
@@ -241,3 +315,31 @@ class RemoteRuns:
         """One run: input, output, error, and each node with its times. Raises NotFound."""
         found: dict[str, Any] = self._connection.get(f"/api/runs/{segment(id)}")
         return found
+
+    def __getitem__(self, id: str) -> RemoteRun:
+        return RemoteRun(self._connection, id)
+
+
+class RemoteSchedules:
+    """The time triggers of the server's worklets."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self) -> list[dict[str, Any]]:
+        """Every schedule: worklet, number, cron, timezone, paused, and when it is due next (`due_us`)."""
+        found: list[dict[str, Any]] = self._connection.get("/api/schedules")["schedules"]
+        return found
+
+    def pause(self, worklet: str, number: int = 0) -> dict[str, Any]:
+        """Let a schedule rest. Raises NotFound."""
+        return self._change(worklet, number, True)
+
+    def resume(self, worklet: str, number: int = 0) -> dict[str, Any]:
+        """Go on with a schedule from its next time. Raises NotFound."""
+        return self._change(worklet, number, False)
+
+    def _change(self, worklet: str, number: int, paused: bool) -> dict[str, Any]:
+        path = f"/api/schedules/{segment(worklet)}/{number}"
+        changed: dict[str, Any] = read_json(self._connection.send("PATCH", path, body={"paused": paused}))
+        return changed

@@ -25,15 +25,23 @@ from .connectors.secret import derived_key
 from .connectors.shares import Shares
 from .connectors.store import Store
 from .connectors.web import Guard
+from .flows.checkpoints import Checkpoints
 from .flows.context import Services
 from .flows.engine import Engine
 from .flows.journal import Journal
+from .flows.later import LaterRuns
 from .flows.recent import RecentRuns
 from .flows.registry import Registry
+from .flows.schedules import Schedules
+from .flows.submitted import SubmittedRuns
 from .panel_views.publishing import publish_in
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
+
+
+# A submitted run that sets no limit of its own; nobody waits for its answer.
+_LATER_SECONDS = 86_400.0
 
 
 class Parts:
@@ -68,6 +76,17 @@ class Parts:
         self.journal = Journal(data.journal)
         self.recent = RecentRuns()
         self.run_meters: Meters[tuple[str, str]] = Meters()
+        self.queue = SubmittedRuns(self.store)
+        self.checkpoints = Checkpoints(data.results)
+        # Of its own: runs that nobody waits for take no thread from those that somebody does.
+        self.later_engine = Engine(services=services, threads=settings.threads, timeout=_LATER_SECONDS)
+        self.later = LaterRuns(
+            self.queue, self.registry, self.later_engine, self.checkpoints, self.journal, self.recent,
+            at_once=settings.runs_at_once, meters=self.run_meters,
+        )  # fmt: skip
+        self.schedules = Schedules(
+            self.store, self.registry, self.queue, catch_up=settings.catch_up, submitted=self.later.wake
+        )
         # True once the models and worklets that were live before are live again.
         self.ready = False
 
@@ -77,7 +96,7 @@ class Parts:
         await asyncio.to_thread(self.store.migrate)
         await asyncio.to_thread(self.files.sweep)
         await self.deployer.start()
-        background = [asyncio.create_task(self._load(), name="load")]
+        background = [asyncio.create_task(self._load_and_work(), name="load, then work")]
         background.append(asyncio.create_task(self.registry.watch(), name="watch registry"))
         try:
             yield
@@ -89,8 +108,14 @@ class Parts:
                     await task
             await self.deployer.stop()
             self.engine.close()
+            self.later_engine.close()
             self.journal.close()
             self.store.close()
+
+    async def _load_and_work(self) -> None:
+        await self._load()
+        # Not before: a schedule whose worklet is not loaded looks like one whose worklet is gone.
+        await asyncio.gather(self.later.run(), self.schedules.run())
 
     async def _load(self) -> None:
         """Worklets first: one whose model is still coming up says so by itself."""

@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     timeout: float = Field(
         default=300, gt=0, description="Seconds that a run may take whose worklet sets no timeout of its own."
     )
+    runs_at_once: int = Field(default=16, ge=1, le=1024, description="Submitted runs that may be under way at once.")
+    catch_up: bool = Field(
+        default=True,
+        description="Run a schedule once whose time passed while nothing ran; with false, wait for its next time.",
+    )
     threads: int = Field(default=32, ge=1, le=512, description="Threads for code nodes that are not quick.")
     allow_private: list[str] = Field(
         default_factory=list,

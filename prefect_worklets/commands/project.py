@@ -153,6 +153,10 @@ def invoke(
         Path | None,
         typer.Option("--output", "-o", help="Where to write the answer; .png or .jpg takes the one picture in it."),
     ] = None,
+    later: Annotated[
+        bool, typer.Option("--later", help="Submit it, print the run's id and go; `worklets runs show` tells the rest.")
+    ] = False,
+    key: Annotated[str | None, typer.Option(help="With --later: the same key again submits nothing new.")] = None,
     data: DataOption = None,
 ) -> None:
     """Run a worklet and print its output as JSON."""
@@ -160,6 +164,9 @@ def invoke(
     if file:
         body = _with_files(body, file)
     with client_of(data) as client:
+        if later:
+            print(client.worklets[name].submit(body, idempotency_key=key).id)
+            return
         if output is not None and output.suffix.lower() in _PICTURES:
             _save_picture(client, name, body, output)
             return

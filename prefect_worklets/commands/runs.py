@@ -16,7 +16,7 @@ app = typer.Typer(help="What ran, with its input, output and times.", no_args_is
 def list_runs(
     worklet: Annotated[str | None, typer.Option(help="Only runs of this worklet.")] = None,
     state: Annotated[
-        str | None, typer.Option(help="Only runs that ended so: completed, failed, timed-out or cancelled.")
+        str | None, typer.Option(help="Only those: queued, running, completed, failed, timed-out or cancelled.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
     data: DataOption = None,
@@ -61,3 +61,25 @@ def show(
         print_rows(nodes, columns, as_json=False, none="")
     if error.get("traceback"):
         print(f"\n{error['traceback']}")
+
+
+IdArgument = Annotated[str, typer.Argument(help="The run's id.")]
+
+
+@app.command()
+def cancel(id: IdArgument, data: DataOption = None) -> None:
+    """Stop a submitted run that has not ended."""
+    with client_of(data) as client:
+        client.runs[id].cancel()
+    print(f"{id} is asked to stop")
+
+
+@app.command()
+def retry(id: IdArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Do a run that did not complete again, from the node that failed, as a new run."""
+    with client_of(data) as client:
+        made = client.runs[id].retry()
+    if as_json:
+        print_json({"id": made.id})
+    else:
+        print(made.id)

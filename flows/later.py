@@ -1,0 +1,206 @@
+"""Doing submitted runs: takes them from the queue, runs them by the engine of `invoke`, and records how they end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import time
+from typing import Any
+
+from ..connectors.errors import NodeFailed, WorkletsError
+from ..connectors.meters import Meters
+from ..connectors.tables import SubmittedRun
+from .checkpoints import Checkpoints, with_checkpoints
+from .engine import Engine, Execution, error_record
+from .journal import Journal, RunRecord
+from .recent import RecentRuns
+from .registry import LiveWorklet, Registry
+from .submitted import LEASE_SECONDS, SubmittedRuns, principal_of
+
+logger = logging.getLogger(__name__)
+
+_POLL_SECONDS = 1.0
+_TROUBLE_SECONDS = 2.0
+# A run that brought its process down this often is not tried again.
+MAX_ATTEMPTS = 5
+
+
+class LaterRuns:
+    """Does what the queue holds, several runs at a time, on one event loop.
+
+    Args:
+        queue: the submitted runs.
+        registry: loads the version that a run was submitted for.
+        engine: runs them; of its own, so that they take no thread from those who wait for an answer.
+        checkpoints: keeps what nodes give.
+        journal, recent: where the record of an ended run goes.
+        at_once: how many runs may be under way.
+        meters: counts ended runs by worklet and state.
+    """
+
+    def __init__(
+        self,
+        queue: SubmittedRuns,
+        registry: Registry,
+        engine: Engine,
+        checkpoints: Checkpoints,
+        journal: Journal,
+        recent: RecentRuns,
+        *,
+        at_once: int = 16,
+        meters: Meters[tuple[str, str]] | None = None,
+    ) -> None:
+        self._queue = queue
+        self._registry = registry
+        self._engine = engine
+        self._checkpoints = checkpoints
+        self._journal = journal
+        self._recent = recent
+        self._at_once = at_once
+        self._meters = meters if meters is not None else Meters()
+        self._holder = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
+        self._wake = asyncio.Event()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._executions: dict[str, Execution] = {}
+
+    def wake(self) -> None:
+        """Look at the queue now."""
+        self._wake.set()
+
+    def nodes(self, run_id: str) -> list[list[Any]] | None:
+        """The node entries of a run that is under way here, as far as it is."""
+        execution = self._executions.get(run_id)
+        return None if execution is None else list(execution.entries)
+
+    def cancel(self, run_id: str) -> None:
+        """Stop a run that is under way here; the queue has been asked already."""
+        task = self._tasks.get(run_id)
+        if task is not None:
+            task.cancel()
+
+    async def run(self) -> None:
+        """Work until cancelled; then runs under way are given back, for the next process."""
+        renewing = asyncio.create_task(self._renew(), name="renew leases")
+        try:
+            while True:
+                try:
+                    await self._take()
+                except WorkletsError as error:
+                    logger.warning("the queue of runs cannot be read: %s", error)
+                    await asyncio.sleep(_TROUBLE_SECONDS)
+                except Exception:
+                    logger.exception("taking runs from the queue failed; it goes on")
+                    await asyncio.sleep(_TROUBLE_SECONDS)
+                self._wake.clear()
+                try:
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            renewing.cancel()
+            await self._give_back()
+
+    async def _give_back(self) -> None:
+        tasks = list(self._tasks.values())
+        self._tasks.clear()  # a cancelled run with no entry here is not over: it goes on in the next process
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(self._queue.release, self._holder)
+
+    async def _take(self) -> None:
+        while (free := self._at_once - len(self._tasks)) > 0:
+            rows = await asyncio.to_thread(self._queue.claim, self._holder, free)
+            for row in rows:
+                task = asyncio.create_task(self._do(row), name=f"run {row.id}")
+                self._tasks[row.id] = task
+                task.add_done_callback(lambda _, id=row.id: self._done(id))  # type: ignore[misc]
+            if len(rows) < free:
+                return
+
+    def _done(self, run_id: str) -> None:
+        self._tasks.pop(run_id, None)
+        self._executions.pop(run_id, None)
+        self._wake.set()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 5)
+            held = list(self._tasks)
+            if not held:
+                continue
+            try:
+                still, unwanted = await asyncio.to_thread(self._queue.renew, self._holder, held)
+            except Exception as error:
+                logger.warning("the leases of %d runs cannot be renewed: %s", len(held), error)
+                continue
+            for run_id in set(held) - still | unwanted:
+                self.cancel(run_id)
+
+    # --- one run --------------------------------------------------------------------------------------
+
+    async def _do(self, row: SubmittedRun) -> None:
+        execution: Execution | None = None
+        state, error, output = "failed", None, None
+        started_us = row.started_us or time.time_ns() // 1000
+        try:
+            if row.cancel_asked:
+                raise asyncio.CancelledError
+            if row.attempts > MAX_ATTEMPTS:
+                raise NodeFailed(
+                    f"Its process ended each of the {row.attempts - 1} times that it was begun; it is not tried again."
+                )
+            live = await asyncio.to_thread(self._registry.version, row.worklet, row.version)
+            execution = await self._execution(row, live)
+            if not execution.advance():
+                await execution.finish()
+            state, error = execution.state, execution.error
+            if error is None:
+                output = await asyncio.to_thread(live.worklet.fitted_output, execution.plan.output(execution.values))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if row.id not in self._tasks or task is None:
+                raise  # the process stops
+            task.uncancel()
+            state = "cancelled"
+        except WorkletsError as failure:
+            state, error = "failed", failure
+        except Exception as failure:
+            logger.exception("run %s of %s failed inside the server", row.id, row.worklet)
+            error = NodeFailed(f"The server failed on this run ({type(failure).__name__}); its log says why.")
+        await self._end(row, started_us, state, error, output, execution)
+
+    async def _execution(self, row: SubmittedRun, live: LiveWorklet) -> Execution:
+        inputs = await asyncio.to_thread(live.worklet.input.from_json, row.input)
+        kept = await asyncio.to_thread(self._checkpoints.kept, row.id)
+        plan = with_checkpoints(live.worklet.plan, row.id, self._checkpoints, kept)
+        context = self._engine.context(row.worklet, row.version, principal_of(row), run_id=row.id)
+        execution = self._executions[row.id] = Execution(self._engine, plan, inputs, context)
+        return execution
+
+    async def _end(
+        self,
+        row: SubmittedRun,
+        started_us: int,
+        state: str,
+        error: WorkletsError | None,
+        output: bytes | None,
+        execution: Execution | None,
+    ) -> None:
+        entries = execution.entries if execution is not None else []
+        took_us = execution.elapsed_us if execution is not None else 0
+        failed = next((entry[0] for entry in entries if entry[2] in ("failed", "timed-out")), None)
+        record = RunRecord(
+            row.id, row.worklet, row.version, row.trigger, (row.principal or {}).get("id"), state, started_us, took_us,
+            row.input or None, output, error_record(error, failed) if error is not None else None, entries,
+        )  # fmt: skip
+        # The record first: if this process dies in between, the run is taken up again and ends the same way.
+        await asyncio.to_thread(self._journal.append, record)
+        self._recent.add(record)
+        if await asyncio.to_thread(self._queue.end, self._holder, row.id, state):
+            self._meters.add((row.worklet, state), took_us * 1e-6)
+            if state == "completed":  # those of another run are for a retry
+                await asyncio.to_thread(self._checkpoints.forget, row.id)

@@ -1,0 +1,233 @@
+"""The routes of runs that are done later: submit, follow, cancel, retry; and of schedules."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute
+
+from ..connectors.access import Principal, Role
+from ..connectors.errors import BadInput, Conflict, NotFound
+from ..connectors.store import Store
+from ..connectors.tables import Run, SubmittedRun
+from ..connectors.web import Guard, check_scope, json_response, read_body, read_json
+from .checkpoints import Checkpoints
+from .endpoints import route
+from .later import LaterRuns
+from .recent import RecentRuns
+from .registry import Registry
+from .schedules import Schedules
+from .shortening import is_shortened
+from .submitted import ENDED_STATES, OPEN_STATES, SubmittedRuns
+
+BODY_LIMIT = 20_000_000
+_LOOK_SECONDS = 0.1
+_PING_SECONDS = 15.0
+_MAX_KEY = 255
+
+
+class LaterApi:
+    """The handlers, with what they need."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        guard: Guard,
+        store: Store,
+        queue: SubmittedRuns,
+        later: LaterRuns,
+        schedules: Schedules,
+        checkpoints: Checkpoints,
+        recent: RecentRuns,
+        *,
+        body_limit: int = BODY_LIMIT,
+    ) -> None:
+        self._registry = registry
+        self._guard = guard
+        self._store = store
+        self._queue = queue
+        self._later = later
+        self._schedules = schedules
+        self._checkpoints = checkpoints
+        self._recent = recent
+        self._body_limit = body_limit
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes."""
+        return [
+            route("/api/worklets/{name}/runs", self.submit, "POST"),
+            route("/api/runs/{id}/cancel", self.cancel, "POST"),
+            route("/api/runs/{id}/retry", self.retry, "POST"),
+            route("/api/runs/{id}/events", self.events, "GET"),
+            route("/api/schedules", self.list_schedules, "GET"),
+            route("/api/schedules/{worklet}/{number:int}", self.change_schedule, "PATCH"),
+        ]
+
+    # --- submitting -----------------------------------------------------------------------------------
+
+    async def submit(self, request: Request) -> Response:
+        """The worklet's input as the body → 202 with the run's id. `Idempotency-Key` makes a repeat harmless."""
+        principal = await self._guard(request, Role.operator, "start runs")
+        if principal.scopes is not None:
+            check_scope(principal, request.url.path)
+        live = self._registry.get(request.path_params["name"])
+        if not request.headers.get("content-type", "application/json").startswith("application/json"):
+            raise BadInput(
+                "Send the input as JSON; a file goes to POST /api/files first, and its address into the input."
+            )
+        body = await read_body(request, self._body_limit) or b"{}"
+        await asyncio.to_thread(live.worklet.input.from_json, body)  # refused now rather than failed later
+        key = _key_of(request)
+        row, new = await asyncio.to_thread(
+            lambda: self._queue.submit(live.name, live.version, body, principal, idempotency_key=key)
+        )
+        self._later.wake()
+        return _accepted(row, new)
+
+    async def retry(self, request: Request) -> Response:
+        """Do a run again that did not complete, from the node that failed → 202 with the new run's id."""
+        principal = await self._guard(request, Role.operator, "retry runs")
+        id = request.path_params["id"]
+        ended = await asyncio.to_thread(self._ended, id, principal)
+        if ended.state == "completed":
+            raise Conflict("The run has completed; submit a new one to do it again.")
+        if ended.input is not None and is_shortened(ended.input):
+            raise Conflict("The run's input was too large to be kept whole; submit it again with its input.")
+        live = self._registry.get(ended.worklet)
+        if principal.scopes is not None:
+            check_scope(principal, f"/api/worklets/{ended.worklet}/runs")
+        row = await asyncio.to_thread(self._submit_again, ended, live.version, principal, _key_of(request))
+        self._later.wake()
+        return _accepted(row, True)
+
+    def _submit_again(self, ended: Any, version: int, principal: Principal, key: str | None) -> SubmittedRun:
+        row, new = self._queue.submit(
+            ended.worklet, version, ended.input or b"{}", principal, trigger="retry", idempotency_key=key,
+            retry_of=ended.id,
+        )  # fmt: skip
+        if new and ended.version == version:  # another version's nodes may mean something else by their names
+            self._checkpoints.copy(ended.id, row.id)
+        return row
+
+    def _ended(self, id: str, principal: Principal) -> Any:
+        """The record of an ended run that this caller may see. Raises NotFound, Conflict."""
+        submitted = self._queue.get(id)
+        if submitted is not None and submitted.state in OPEN_STATES:
+            _check_seen(submitted, principal)
+            raise Conflict(f"The run is still {submitted.state}; cancel it first, or wait for its end.")
+        if submitted is not None:
+            _check_seen(submitted, principal)
+            return submitted
+        with self._store.read() as session:
+            found: Any = session.get(Run, id) or self._recent.get(id)
+        if found is None or (found.principal != principal.id and principal.role < Role.builder):
+            raise NotFound(f"There is no run {id[:64]!r}; GET /api/runs lists yours.")
+        return found
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop a run that has not ended."""
+        principal = await self._guard(request, Role.operator, "cancel runs")
+        id = request.path_params["id"]
+        found = await asyncio.to_thread(self._queue.get, id)
+        if found is not None:
+            _check_seen(found, principal)
+        row = await asyncio.to_thread(self._queue.ask_to_cancel, id)
+        self._later.cancel(id)
+        self._later.wake()
+        return json_response({"id": row.id, "state": row.state, "cancel_asked": True}, 202)
+
+    # --- following ------------------------------------------------------------------------------------
+
+    async def events(self, request: Request) -> Response:
+        """Server-sent events: `run` with the state and the nodes whenever they change, until the run has ended."""
+        principal = await self._guard(request, Role.viewer, "see runs")
+        id = request.path_params["id"]
+        row = await asyncio.to_thread(self._queue.get, id)
+        if row is None:
+            raise NotFound(f"There is no submitted run {id[:64]!r}; what was invoked ends with its answer.")
+        _check_seen(row, principal)
+        headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+        return StreamingResponse(self._changes(id), media_type="text/event-stream", headers=headers)
+
+    async def _changes(self, id: str) -> AsyncIterator[bytes]:
+        before, said_at = b"", time.monotonic()
+        while True:
+            row = await asyncio.to_thread(self._queue.get, id)
+            if row is None:
+                return
+            shown = orjson.dumps(show_submitted(row, self._nodes(id)))
+            if shown != before:
+                before, said_at = shown, time.monotonic()
+                yield b"event: run\ndata: " + shown + b"\n\n"
+            elif time.monotonic() - said_at > _PING_SECONDS:
+                said_at = time.monotonic()
+                yield b": still here\n\n"
+            if row.state in ENDED_STATES:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _nodes(self, id: str) -> list[list[Any]] | None:
+        ended = self._recent.get(id)
+        return ended.nodes if ended is not None else self._later.nodes(id)
+
+    # --- schedules ------------------------------------------------------------------------------------
+
+    async def list_schedules(self, request: Request) -> Response:
+        """Every schedule with when it is due next."""
+        await self._guard(request, Role.viewer, "see schedules")
+        return json_response({"schedules": await asyncio.to_thread(self._schedules.all)})
+
+    async def change_schedule(self, request: Request) -> Response:
+        """`{"paused": true}`."""
+        await self._guard(request, Role.builder, "change schedules")
+        body = await read_json(request)
+        paused = body.get("paused") if isinstance(body, dict) else None
+        if not isinstance(paused, bool):
+            raise BadInput('Send {"paused": true} or {"paused": false}.')
+        parts = request.path_params
+        return json_response(
+            await asyncio.to_thread(lambda: self._schedules.pause(parts["worklet"], parts["number"], paused=paused))
+        )
+
+
+def show_submitted(row: SubmittedRun, nodes: list[list[Any]] | None) -> dict[str, Any]:
+    """A submitted run as JSON, in the shape of an ended one."""
+    names = ("id", "kind", "state", "offset_us", "duration_us", "error")
+    return {
+        "id": row.id,
+        "worklet": row.worklet,
+        "version": row.version,
+        "trigger": row.trigger,
+        "principal": (row.principal or {}).get("id"),
+        "state": row.state,
+        "started_us": row.started_us or row.created_us,
+        "duration_us": 0 if row.ended_us is None else row.ended_us - (row.started_us or row.created_us),
+        "attempts": row.attempts,
+        "retry_of": row.retry_of,
+        "nodes": [dict(zip(names, entry, strict=False)) for entry in nodes or []],
+    }
+
+
+def _accepted(row: SubmittedRun, new: bool) -> Response:
+    headers = {"location": f"/api/runs/{row.id}", "x-run-id": row.id}
+    body = {"id": row.id, "state": row.state, "worklet": row.worklet, "version": row.version, "new": new}
+    return json_response(body, 202, headers=headers)
+
+
+def _check_seen(row: SubmittedRun, principal: Principal) -> None:
+    owner = (row.principal or {}).get("id")
+    if owner != principal.id and principal.role < Role.builder:
+        raise NotFound(f"There is no run {row.id}; GET /api/runs lists yours.")
+
+
+def _key_of(request: Request) -> str | None:
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 0 < len(key) <= _MAX_KEY:
+        raise BadInput(f"An Idempotency-Key has 1 to {_MAX_KEY} characters.")
+    return key

@@ -1,0 +1,208 @@
+"""Runs that were accepted to be done later: the queue in the store. Blocking; call it from a thread.
+
+A run is held by one process at a time, for a lease that its holder renews. A holder that dies stops renewing, and the
+next one takes the run over: at least once, with the nodes that have ended not run again (flows/checkpoints.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, or_, select, update
+
+from ..connectors.access import Principal, Role
+from ..connectors.errors import Conflict, NotFound
+from ..connectors.store import Store
+from ..connectors.tables import SubmittedRun
+from .engine import new_run_id
+
+QUEUED, RUNNING = "queued", "running"
+OPEN_STATES = (QUEUED, RUNNING)
+ENDED_STATES = ("completed", "failed", "timed-out", "cancelled")
+LEASE_SECONDS = 15.0
+
+
+class SubmittedRuns:
+    """The queue.
+
+    Args:
+        store: where it is.
+        lease_seconds: for how long a holder has a run without a word.
+    """
+
+    def __init__(self, store: Store, *, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._store = store
+        self._lease_us = int(lease_seconds * 1e6)
+
+    # --- those who want something done ----------------------------------------------------------------
+
+    def submit(
+        self,
+        worklet: str,
+        version: int,
+        input: bytes,
+        principal: Principal | None,
+        *,
+        trigger: str = "run",
+        idempotency_key: str | None = None,
+        retry_of: str | None = None,
+    ) -> tuple[SubmittedRun, bool]:
+        """Accept a run; once this returns it will be done. The same key gives the first run again (and False).
+
+        Raises:
+            Conflict: the key was used for another worklet or another input.
+        """
+        row = SubmittedRun(
+            id=new_run_id(),
+            worklet=worklet,
+            version=version,
+            input=input,
+            principal=_as_data(principal),
+            trigger=trigger,
+            idempotency_key=_key(principal, idempotency_key),
+            retry_of=retry_of,
+            created_us=_now(),
+        )
+        try:
+            with self._store.session() as session:
+                session.add(row)
+        except IntegrityError:
+            return self._first(row), False
+        return row, True
+
+    def _first(self, row: SubmittedRun) -> SubmittedRun:
+        with self._store.read() as session:
+            found = session.exec(select(SubmittedRun).where(SubmittedRun.idempotency_key == row.idempotency_key)).one()
+        if found.worklet != row.worklet or found.input != row.input:
+            raise Conflict("This Idempotency-Key was used for another run; use a new one for each thing to be done.")
+        return found
+
+    def get(self, id: str) -> SubmittedRun | None:
+        """One run, open or ended."""
+        with self._store.read() as session:
+            return session.get(SubmittedRun, id)
+
+    def open_runs(self, worklet: str | None, states: Sequence[str], limit: int) -> list[SubmittedRun]:
+        """Runs that have not ended, newest first."""
+        query = select(SubmittedRun).where(col(SubmittedRun.state).in_(states))
+        if worklet is not None:
+            query = query.where(SubmittedRun.worklet == worklet)
+        with self._store.read() as session:
+            return list(session.exec(query.order_by(col(SubmittedRun.created_us).desc()).limit(limit)))
+
+    def ask_to_cancel(self, id: str) -> SubmittedRun:
+        """Cancel a run that waits at once, and ask the holder of one that runs. Raises NotFound, Conflict."""
+        with self._store.session() as session:
+            row = session.get(SubmittedRun, id, with_for_update=True)
+            if row is None:
+                raise NotFound(f"There is no submitted run {id[:64]!r}; what was invoked ends with its answer.")
+            if row.state in ENDED_STATES:
+                raise Conflict(f"The run has ended already ({row.state}).")
+            row.cancel_asked = True
+            session.add(row)
+            return row
+
+    # --- those who do it ------------------------------------------------------------------------------
+
+    def claim(self, holder: str, limit: int) -> list[SubmittedRun]:
+        """Take up to `limit` runs that nobody holds, the oldest first; each goes to one holder alone."""
+        now = _now()
+        with self._store.session() as session:
+            ids = list(session.exec(self._free(now).with_only_columns(col(SubmittedRun.id)).limit(limit)))
+            if not ids:
+                return []
+            # The condition stands here again: another process may have been quicker since.
+            session.exec(
+                update(SubmittedRun)
+                .where(col(SubmittedRun.id).in_(ids), *_is_free(now))
+                .values(
+                    state=RUNNING,
+                    holder=holder,
+                    lease_until_us=now + self._lease_us,
+                    attempts=col(SubmittedRun.attempts) + 1,
+                    started_us=now,
+                )
+            )
+            taken = select(SubmittedRun).where(
+                col(SubmittedRun.id).in_(ids), SubmittedRun.holder == holder, SubmittedRun.started_us == now
+            )
+            return list(session.exec(taken.order_by(col(SubmittedRun.created_us))))
+
+    def _free(self, now: int) -> Any:
+        return select(SubmittedRun).where(*_is_free(now)).order_by(col(SubmittedRun.created_us))
+
+    def renew(self, holder: str, ids: Collection[str]) -> tuple[set[str], set[str]]:
+        """Go on holding these runs; answers those still held, and those that somebody wants cancelled."""
+        with self._store.session() as session:
+            mine = (col(SubmittedRun.id).in_(ids), SubmittedRun.holder == holder, SubmittedRun.state == RUNNING)
+            session.exec(update(SubmittedRun).where(*mine).values(lease_until_us=_now() + self._lease_us))
+            rows = list(session.exec(select(SubmittedRun).where(*mine)))
+        return {row.id for row in rows}, {row.id for row in rows if row.cancel_asked}
+
+    def end(self, holder: str, id: str, state: str) -> bool:
+        """Note how a run ended; False if another process holds it by now."""
+        with self._store.session() as session:
+            changed = session.exec(
+                update(SubmittedRun)
+                .where(col(SubmittedRun.id) == id, SubmittedRun.holder == holder, SubmittedRun.state == RUNNING)
+                .values(state=state, ended_us=_now(), holder=None)
+            )
+            return bool(changed.rowcount)
+
+    def release(self, holder: str) -> None:
+        """Give back what this process holds, as it stops: the next one need not wait for the leases."""
+        with self._store.session() as session:
+            session.exec(
+                update(SubmittedRun)
+                .where(SubmittedRun.holder == holder, SubmittedRun.state == RUNNING)
+                .values(state=QUEUED, holder=None, lease_until_us=0)
+            )
+
+    def waiting(self) -> int:
+        """How many have not ended."""
+        with self._store.read() as session:
+            return _count(session)
+
+
+def principal_of(row: SubmittedRun) -> Principal | None:
+    """Who submitted it."""
+    if row.principal is None:
+        return None
+    scopes = row.principal.get("scopes")
+    return Principal(
+        id=row.principal["id"],
+        name=row.principal["name"],
+        role=Role[row.principal["role"]],
+        scopes=None if scopes is None else frozenset(scopes),
+    )
+
+
+def _as_data(principal: Principal | None) -> dict[str, Any] | None:
+    if principal is None:
+        return None
+    scopes = None if principal.scopes is None else sorted(principal.scopes)
+    return {"id": principal.id, "name": principal.name, "role": principal.role.name, "scopes": scopes}
+
+
+def _key(principal: Principal | None, key: str | None) -> str | None:
+    # One caller's keys are no other caller's.
+    return None if key is None else f"{principal.id if principal else ''} {key}"
+
+
+def _is_free(now: int) -> tuple[Any, ...]:
+    queued = SubmittedRun.state == QUEUED
+    left_behind = (SubmittedRun.state == RUNNING) & (col(SubmittedRun.lease_until_us) < now)
+    return (or_(queued, left_behind),)
+
+
+def _count(session: Session) -> int:
+    from sqlmodel import func
+
+    return session.exec(select(func.count()).where(col(SubmittedRun.state).in_(OPEN_STATES))).one()
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

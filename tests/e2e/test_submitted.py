@@ -1,0 +1,110 @@
+"""Submitted runs on a real instance whose processes are killed: each accepted run ends, and saves its rows once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+
+import httpx
+import psutil
+import pytest
+from prefect_worklets.client import Client
+
+pytestmark = pytest.mark.integration
+
+# `WORKLETS_TEST_RUNS=1000 WORKLETS_TEST_KILLS=10` for the long version.
+RUNS = int(os.environ.get("WORKLETS_TEST_RUNS", "40"))
+KILLS = int(os.environ.get("WORKLETS_TEST_KILLS", "3"))
+
+PROJECT = """
+import time
+import prefect_worklets as pw
+
+@pw.node
+def slow(n: int) -> int:
+    time.sleep(0.02)
+    return n
+
+@pw.node
+def row(n: int) -> dict:
+    return {"n": n}
+
+@pw.worklet
+def counted(n: int) -> dict:
+    return pw.save("counted")(row(slow(n)))
+"""
+
+
+@pytest.fixture(scope="module")
+def instance(start_server, tmp_path_factory):
+    project = tmp_path_factory.mktemp("project")
+    (project / "counted.py").write_text(PROJECT)
+    return start_server("--project", str(project))
+
+
+def client(server) -> Client:
+    return Client(url=server.url, key=server.key)
+
+
+def children(server, word):
+    found = psutil.Process(server.process.pid).children(recursive=True)
+    return [child for child in found if word in " ".join(child.cmdline())]
+
+
+def persistently(call, seconds=60):
+    """What any client does whose request meets a server that is being started again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+def test_every_accepted_run_ends_and_saves_once(instance):
+    chosen = random.Random(3)
+    words = ["prefect_worklets.app:create_app", "prefect.server", "record_process"]
+    kill_before = {RUNS * (number + 1) // (KILLS + 1): words[number % 3] for number in range(KILLS)}
+    with client(instance) as worklets:
+        persistently(lambda: worklets.worklets["counted"].invoke(n=-1))
+        runs = []
+        for number in range(RUNS):
+            if number in kill_before:
+                time.sleep(chosen.random() * 0.1)
+                for child in children(instance, kill_before[number]):
+                    child.send_signal(signal.SIGKILL)
+            submit = worklets.worklets["counted"].submit
+            runs.append(persistently(lambda n=number, submit=submit: submit(n=n, idempotency_key=f"run {n}")))
+        assert len({run.id for run in runs}) == RUNS
+        outputs = [persistently(lambda run=run: run.result(timeout=120), 180) for run in runs]
+    assert [output["n"] for output in outputs] == list(range(RUNS))
+    answer = httpx.get(
+        f"{instance.url}/api/tables/counted/rows?owner=*&limit=1000",
+        headers={"authorization": f"Bearer {instance.key}"},
+    )
+    saved = Counter(row["data"]["n"] for row in answer.json()["rows"])
+    del saved[-1]
+    if RUNS < 1000:
+        assert saved == Counter(range(RUNS))
+    assert max(saved.values()) == 1
+
+
+def test_from_the_command_line(instance):
+    from prefect_worklets.cli import app
+    from typer.testing import CliRunner
+
+    def run(*arguments):
+        ended = CliRunner().invoke(app, [*arguments, "--data", str(instance.data_dir)])
+        assert ended.exit_code == 0, ended.output
+        return ended.stdout.strip()
+
+    id = run("invoke", "counted", "--json", '{"n": 12345}', "--later")
+    with client(instance) as worklets:
+        assert worklets.runs[id].result(timeout=60) == {"n": 12345}
+    assert "completed" in run("runs", "show", id)
+    assert "No live worklet has a time trigger" in run("schedules", "list")

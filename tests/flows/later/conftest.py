@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect_worklets.connectors.access import Access
+from prefect_worklets.connectors.web import Guard
+from prefect_worklets.flows import api, bundle
+from prefect_worklets.flows.checkpoints import Checkpoints
+from prefect_worklets.flows.context import Services
+from prefect_worklets.flows.engine import Engine
+from prefect_worklets.flows.journal import Journal
+from prefect_worklets.flows.later import LaterRuns
+from prefect_worklets.flows.later_api import LaterApi
+from prefect_worklets.flows.recent import RecentRuns
+from prefect_worklets.flows.registry import Registry
+from prefect_worklets.flows.schedules import Schedules
+from prefect_worklets.flows.submitted import SubmittedRuns
+from starlette.applications import Starlette
+
+# Counts how often each node began, in files that outlive a process.
+PROJECT = """
+import asyncio, os, time
+from pathlib import Path
+import prefect_worklets as pw
+
+FOLDER = Path({folder!r})
+
+def count(what):
+    with open(FOLDER / what, "a") as file:
+        file.write("x")
+
+@pw.node
+def first(x: int) -> int:
+    count("first")
+    return x + 1
+
+@pw.node
+async def second(x: int) -> int:
+    count("second")
+    for _ in range(600):
+        if (FOLDER / "go").exists():
+            break
+        await asyncio.sleep(0.02)
+    if (FOLDER / "break").exists():
+        raise ValueError("no such luck")
+    return x * 10
+
+@pw.worklet
+def steps(x: int = 1) -> int:
+    "Two steps, the second of which waits for a file."
+    return second(first(x))
+
+@pw.worklet(triggers=[pw.cron("*/5 * * * *", timezone="Europe/Berlin", inputs={{"x": 7}}), pw.cron("0 6 * * 1")])
+def timed(x: int = 1) -> int:
+    return first(x)
+
+@pw.worklet
+def kept(x: int) -> dict:
+    return pw.save("numbers")({{"x": first(x)}})
+"""
+
+
+@dataclass
+class Later:
+    """The parts of submitted runs in this process."""
+
+    folder: Path
+    queue: SubmittedRuns
+    registry: Registry
+    schedules: Schedules
+    checkpoints: Checkpoints
+    journal: Journal
+    recent: RecentRuns
+    later: LaterRuns
+    client: httpx.AsyncClient
+    keys: dict[str, str]
+
+    def begun(self, what: str) -> int:
+        path = self.folder / what
+        return len(path.read_text()) if path.exists() else 0
+
+    def mark(self, what: str) -> None:
+        (self.folder / what).touch()
+
+    def headers(self, role: str = "operator") -> dict[str, str]:
+        return {"authorization": f"Bearer {self.keys[role]}"}
+
+    async def submit(self, name: str, json: Any, role: str = "operator", **headers: str) -> httpx.Response:
+        return await self.client.post(
+            f"/api/worklets/{name}/runs", json=json, headers={**self.headers(role), **headers}
+        )
+
+    async def run(self, id: str, role: str = "operator") -> dict[str, Any]:
+        return (await self.client.get(f"/api/runs/{id}", headers=self.headers(role))).json()
+
+    async def has_begun(self, what: str, times: int = 1) -> None:
+        async def begun() -> bool:
+            return self.begun(what) >= times
+
+        await until(begun)
+
+    async def ended(self, id: str, seconds: float = 20) -> dict[str, Any]:
+        return await until(lambda: self._ended(id), seconds)
+
+    async def _ended(self, id: str) -> Any:
+        run = await self.run(id)
+        return run if run["state"] not in ("queued", "running") else None
+
+    @asynccontextmanager
+    async def working(self) -> Any:
+        task = asyncio.create_task(self.later.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(found: Callable[[], Any], seconds: float = 20) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (got := await found()):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    return got
+
+
+def source(folder: Path) -> str:
+    return PROJECT.format(folder=str(folder))
+
+
+@pytest.fixture
+async def parts(store, tmp_path):
+    folder = tmp_path / "marks"
+    folder.mkdir()
+    tree = tmp_path / "source"
+    tree.mkdir()
+    (tree / "steps.py").write_text(source(folder))
+    access = Access(store)
+    keys = {role: access.create_key(role, role) for role in ("viewer", "operator", "builder", "admin")}
+    guard = Guard(access)
+    registry = Registry(store, tmp_path / "projects")
+    registry.push(bundle.pack(tree), "demo", "me")
+    engine = Engine(services=Services(store=store), timeout=60)
+    queue = SubmittedRuns(store, lease_seconds=1.0)
+    checkpoints = Checkpoints(tmp_path / "results")
+    journal, recent = Journal(tmp_path / "journal"), RecentRuns()
+    later = LaterRuns(queue, registry, engine, checkpoints, journal, recent, at_once=4)
+    schedules = Schedules(store, registry, queue)
+    routes = [
+        *api.routes(registry, guard, store, None, recent=recent, submitted=queue, nodes_of=later.nodes),
+        *LaterApi(registry, guard, store, queue, later, schedules, checkpoints, recent).routes(),
+    ]
+    transport = httpx.ASGITransport(app=Starlette(routes=routes))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield Later(folder, queue, registry, schedules, checkpoints, journal, recent, later, client, keys)
+    engine.close()
+    journal.close()
