@@ -9,7 +9,7 @@ import socket
 import time
 from typing import Any
 
-from ..connectors.errors import NodeFailed, WorkletsError
+from ..connectors.errors import WorkletsError
 from ..connectors.meters import Meters
 from ..connectors.tables import SubmittedRun
 from .checkpoints import Checkpoints, with_checkpoints
@@ -150,7 +150,7 @@ class LaterRuns:
             if row.cancel_asked:
                 raise asyncio.CancelledError
             if row.attempts > MAX_ATTEMPTS:
-                raise NodeFailed(
+                raise WorkletsError(
                     f"Its process ended each of the {row.attempts - 1} times that it was begun; it is not tried again."
                 )
             live = await asyncio.to_thread(self._registry.version, row.worklet, row.version)
@@ -170,7 +170,7 @@ class LaterRuns:
             state, error = "failed", failure
         except Exception as failure:
             logger.exception("run %s of %s failed inside the server", row.id, row.worklet)
-            error = NodeFailed(f"The server failed on this run ({type(failure).__name__}); its log says why.")
+            error = WorkletsError(f"The server failed on this run ({type(failure).__name__}); its log says why.")
         await self._end(row, started_us, state, error, output, execution)
 
     async def _execution(self, row: SubmittedRun, live: LiveWorklet) -> Execution:

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
-from cronsim import CronSim
+from cronsim import CronSim, CronSimError
 from sqlmodel import col, select
 
 from ..connectors.errors import NotFound
@@ -148,7 +148,7 @@ def next_time(cron: str, timezone: str, after: datetime) -> int | None:
     """
     try:
         return _us(next(CronSim(cron, after.astimezone(ZoneInfo(timezone)))))
-    except StopIteration:
+    except (StopIteration, CronSimError):  # such as the 31st of February
         return None
 
 

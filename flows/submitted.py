@@ -75,7 +75,9 @@ class SubmittedRuns:
 
     def _first(self, row: SubmittedRun) -> SubmittedRun:
         with self._store.read() as session:
-            found = session.exec(select(SubmittedRun).where(SubmittedRun.idempotency_key == row.idempotency_key)).one()
+            found = session.exec(
+                select(SubmittedRun).where(col(SubmittedRun.idempotency_key) == row.idempotency_key)
+            ).one()
         if found.worklet != row.worklet or found.input != row.input:
             raise Conflict("This Idempotency-Key was used for another run; use a new one for each thing to be done.")
         return found
@@ -89,7 +91,7 @@ class SubmittedRuns:
         """Runs that have not ended, newest first."""
         query = select(SubmittedRun).where(col(SubmittedRun.state).in_(states))
         if worklet is not None:
-            query = query.where(SubmittedRun.worklet == worklet)
+            query = query.where(col(SubmittedRun.worklet) == worklet)
         with self._store.read() as session:
             return list(session.exec(query.order_by(col(SubmittedRun.created_us).desc()).limit(limit)))
 
@@ -127,7 +129,7 @@ class SubmittedRuns:
                 )
             )
             taken = select(SubmittedRun).where(
-                col(SubmittedRun.id).in_(ids), SubmittedRun.holder == holder, SubmittedRun.started_us == now
+                col(SubmittedRun.id).in_(ids), col(SubmittedRun.holder) == holder, col(SubmittedRun.started_us) == now
             )
             return list(session.exec(taken.order_by(col(SubmittedRun.created_us))))
 
@@ -137,7 +139,11 @@ class SubmittedRuns:
     def renew(self, holder: str, ids: Collection[str]) -> tuple[set[str], set[str]]:
         """Go on holding these runs; answers those still held, and those that somebody wants cancelled."""
         with self._store.session() as session:
-            mine = (col(SubmittedRun.id).in_(ids), SubmittedRun.holder == holder, SubmittedRun.state == RUNNING)
+            mine = (
+                col(SubmittedRun.id).in_(ids),
+                col(SubmittedRun.holder) == holder,
+                col(SubmittedRun.state) == RUNNING,
+            )
             session.exec(update(SubmittedRun).where(*mine).values(lease_until_us=_now() + self._lease_us))
             rows = list(session.exec(select(SubmittedRun).where(*mine)))
         return {row.id for row in rows}, {row.id for row in rows if row.cancel_asked}
@@ -147,7 +153,9 @@ class SubmittedRuns:
         with self._store.session() as session:
             changed = session.exec(
                 update(SubmittedRun)
-                .where(col(SubmittedRun.id) == id, SubmittedRun.holder == holder, SubmittedRun.state == RUNNING)
+                .where(
+                    col(SubmittedRun.id) == id, col(SubmittedRun.holder) == holder, col(SubmittedRun.state) == RUNNING
+                )
                 .values(state=state, ended_us=_now(), holder=None)
             )
             return bool(changed.rowcount)
@@ -157,7 +165,7 @@ class SubmittedRuns:
         with self._store.session() as session:
             session.exec(
                 update(SubmittedRun)
-                .where(SubmittedRun.holder == holder, SubmittedRun.state == RUNNING)
+                .where(col(SubmittedRun.holder) == holder, col(SubmittedRun.state) == RUNNING)
                 .values(state=QUEUED, holder=None, lease_until_us=0)
             )
 
@@ -193,8 +201,8 @@ def _key(principal: Principal | None, key: str | None) -> str | None:
 
 
 def _is_free(now: int) -> tuple[Any, ...]:
-    queued = SubmittedRun.state == QUEUED
-    left_behind = (SubmittedRun.state == RUNNING) & (col(SubmittedRun.lease_until_us) < now)
+    queued = col(SubmittedRun.state) == QUEUED
+    left_behind = (col(SubmittedRun.state) == RUNNING) & (col(SubmittedRun.lease_until_us) < now)
     return (or_(queued, left_behind),)
 
 

@@ -130,8 +130,10 @@ class RemoteRun:
             if run["state"] == "completed":
                 return run["output"]
             if run["state"] not in _OPEN:
-                detail = (run.get("error") or {}).get("detail") or f"It was {run['state']}."
-                raise NodeFailed(f"The run {self.id} did not complete ({run['state']}): {detail}")
+                error = run.get("error") or {}
+                detail = error.get("detail") or f"It was {run['state']}."
+                failed = f"The run {self.id} did not complete ({run['state']}): {detail}"
+                raise NodeFailed(failed, node=str(error.get("node") or ""))
             if deadline is not None and time.monotonic() > deadline:
                 raise TookTooLong(f"The run {self.id} has not ended within {timeout:g} s; it goes on. Ask again later.")
             time.sleep(pause)

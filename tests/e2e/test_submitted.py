@@ -11,6 +11,8 @@ from collections import Counter
 import httpx
 import psutil
 import pytest
+from fixtures_server import start_server
+
 from prefect_worklets.client import Client
 
 pytestmark = pytest.mark.integration
@@ -39,10 +41,29 @@ def counted(n: int) -> dict:
 
 
 @pytest.fixture(scope="module")
-def instance(start_server, tmp_path_factory):
-    project = tmp_path_factory.mktemp("project")
+def instance(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("submitted")
+    project = folder / "project"
+    project.mkdir()
     (project / "counted.py").write_text(PROJECT)
-    return start_server("--project", str(project))
+    started = start_server(folder / "data", None, "--project", str(project), demo=False)
+    try:
+        wait_ready(started)
+        yield started
+    finally:
+        started.stop()
+
+
+def wait_ready(server):
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            with client(server) as worklets:
+                if [entry["status"] for entry in worklets.worklets.list()] == ["live"]:
+                    return
+        except Exception:  # it is not up yet
+            assert time.monotonic() < deadline, server.log.read_text()[-3000:]
+        time.sleep(0.1)
 
 
 def client(server) -> Client:
@@ -95,8 +116,9 @@ def test_every_accepted_run_ends_and_saves_once(instance):
 
 
 def test_from_the_command_line(instance):
-    from prefect_worklets.cli import app
     from typer.testing import CliRunner
+
+    from prefect_worklets.cli import app
 
     def run(*arguments):
         ended = CliRunner().invoke(app, [*arguments, "--data", str(instance.data_dir)])
@@ -107,4 +129,4 @@ def test_from_the_command_line(instance):
     with client(instance) as worklets:
         assert worklets.runs[id].result(timeout=60) == {"n": 12345}
     assert "completed" in run("runs", "show", id)
-    assert "No live worklet has a time trigger" in run("schedules", "list")
+    assert run("schedules", "list", "--json") == "[]"

@@ -22,9 +22,10 @@ def at(time):
         ("*/5 * * * *", "UTC", NOON, datetime(2026, 3, 2, 12, 5, tzinfo=UTC)),
         ("0 6 * * *", "Europe/Berlin", NOON, datetime(2026, 3, 3, 5, 0, tzinfo=UTC)),
         # The clocks skip 02:30 on this day: it runs right after.
-        ("30 2 * * *", "Europe/Berlin", datetime(2026, 3, 29, 0, 0, tzinfo=UTC), datetime(2026, 3, 29, 1, 0, tzinfo=UTC)),
+        ("30 2 * * *", "Europe/Berlin", datetime(2026, 3, 29, 0, tzinfo=UTC), datetime(2026, 3, 29, 1, tzinfo=UTC)),
         # And repeat it on this one: it runs once.
-        ("30 2 * * *", "Europe/Berlin", datetime(2026, 10, 25, 0, 31, tzinfo=UTC), datetime(2026, 10, 26, 1, 30, tzinfo=UTC)),
+        ("30 2 * * *", "Europe/Berlin", datetime(2026, 10, 25, 0, 31, tzinfo=UTC),
+         datetime(2026, 10, 26, 1, 30, tzinfo=UTC)),
         ("0 0 29 2 *", "UTC", NOON, datetime(2028, 2, 29, tzinfo=UTC)),
     ],
 )  # fmt: skip
