@@ -66,7 +66,7 @@ class LaterApi:
             route("/api/runs/{id}/retry", self.retry, "POST"),
             route("/api/runs/{id}/events", self.events, "GET"),
             route("/api/schedules", self.list_schedules, "GET"),
-            route("/api/schedules/{worklet}/{number:int}", self.change_schedule, "PATCH"),
+            route("/api/schedules/{worklet}/{number}", self.change_schedule, "PATCH"),
         ]
 
     # --- submitting -----------------------------------------------------------------------------------
@@ -190,10 +190,9 @@ class LaterApi:
         paused = body.get("paused") if isinstance(body, dict) else None
         if not isinstance(paused, bool):
             raise BadInput('Send {"paused": true} or {"paused": false}.')
-        parts = request.path_params
-        return json_response(
-            await asyncio.to_thread(lambda: self._schedules.pause(parts["worklet"], parts["number"], paused=paused))
-        )
+        worklet, text = request.path_params["worklet"], request.path_params["number"]
+        number = int(text) if text.isdecimal() and len(text) < 6 else -1
+        return json_response(await asyncio.to_thread(lambda: self._schedules.pause(worklet, number, paused=paused)))
 
 
 def show_submitted(row: SubmittedRun, nodes: list[list[Any]] | None) -> dict[str, Any]:
