@@ -26,6 +26,8 @@ from .state import PersistentState
 
 # Keeps apart those who use a view that is open to all, from one page to the next.
 VISITOR_COOKIE = "worklets_visitor"
+# The parameter of the address that names the page, of a view that has several.
+PAGE = "page"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Visit:
     ticket: str = ""
     embedded: bool = False
     params: dict[str, Any] = field(default_factory=dict)
+    page: str = ""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,9 @@ class Doorkeeper(AuthProvider):  # type: ignore[misc]  # bokeh is not typed here
         state = PersistentState(self._store, slug, principal.id).load(document)
         ticket = guest.ticket if guest is not None else ""
         params = checked_parameters(claim.params)
-        return Visit(document, principal, claim.session, state, ticket, claim.embedded, params)
+        return Visit(
+            document, principal, claim.session, state, ticket, claim.embedded, params, claim.params.get(PAGE, "")
+        )
 
     async def still_here(self, visit: Visit) -> str:
         """For whom the API is to act: a user's id, or a visitor's ticket.

@@ -250,6 +250,10 @@ class ViewDocument(Part):
         """Every component of every page."""
         return [component for page in self.pages for component in page.components]
 
+    def page_at(self, id: str) -> Page:
+        """The page of that id, or the first one."""
+        return next((page for page in self.pages if page.id == id), self.pages[0])
+
     def component(self, id: str) -> Component | None:
         """The component of that id."""
         return next((component for component in self.components() if component.id == id), None)

@@ -36,7 +36,7 @@ class OpenView:
         self._building = True
         self._pending: list[Callable[[], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._page = visit.document.pages[0]
+        self._page = visit.document.page_at(visit.page)
         events = Events(self._changed, self._fired, self._asked)
         self._components: dict[str, ViewComponent] = {}
         self.root = self._grid(events)

@@ -1,4 +1,4 @@
-"""A draft as its builders see it, at an address of its own: `/views/~SLUG` or `/views/~SLUG~PAGE`.
+"""A draft as its builders see it, at an address of its own: `/views/~SLUG`.
 
 It is a view like any other, so that a preview shows what people will see; only its state is apart from theirs.
 """
@@ -20,11 +20,11 @@ def is_preview(name: str) -> bool:
 
 
 def preview(session: Session, name: str) -> ViewDocument | None:
-    """The draft that `~SLUG` or `~SLUG~PAGE` names, open to builders only, with that page first; None if there is none.
+    """The draft that `~SLUG` names, open to builders only; None if there is none.
 
     A view without a draft of its own is shown as it is published.
     """
-    slug, _, page = name[len(MARK) :].partition(MARK)
+    slug = name[len(MARK) :]
     view = session.get(View, slug)
     if view is None:
         return None
@@ -33,9 +33,7 @@ def preview(session: Session, name: str) -> ViewDocument | None:
     source = draft if draft is not None else live
     if source is None:
         return None
-    document = parse(source.document)
-    pages = sorted(document.pages, key=lambda each: each.id != page)
-    return document.model_copy(update={"slug": MARK + slug, "pages": pages, "access": ViewAccess(role="builder")})
+    return parse(source.document).model_copy(update={"slug": name, "access": ViewAccess(role="builder")})
 
 
 def version_of(session: Session, slug: str, number: int | None) -> ViewVersion | None:

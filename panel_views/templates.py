@@ -51,7 +51,8 @@ def worklet_page(store: Store, worklet: str) -> dict[str, Any]:
         output_schema=graph.get("output_schema"),
     )
     return {
-        "description": row.description[:2000],
+        # A docstring's marks for code mean nothing on a page.
+        "description": row.description[:2000].replace("`", ""),
         "state": parts.state,
         "pages": [{"id": "main", "components": parts.components}],
     }

@@ -30,6 +30,13 @@ async function comeBack() {
   }
 }
 
+// What else the address says goes along to the other pages.
+for (const link of document.querySelectorAll("nav.pages a")) {
+  const address = new URL(location.href)
+  address.searchParams.set("page", link.dataset.page)
+  link.href = address.href
+}
+
 const begun = performance.now()
 function wait() {
   const [view] = window.Bokeh?.documents ?? []

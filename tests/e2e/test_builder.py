@@ -12,23 +12,34 @@ from axe_playwright_python.sync_playwright import Axe
 from builder_hands import PATIENCE, BuilderHands
 from fixtures_browser import LocalContext
 from fixtures_server import Server, restart
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 
 
-def sign_in(server: Server, visitor: LocalContext, user: str = "admin") -> Page:
-    page = visitor.page()
+def sign_in(server: Server, context: BrowserContext, user: str = "admin") -> Page:
+    page = context.new_page()
     page.goto(json.loads(server.worklets("login", user, "--json").stdout)["url"])
     page.wait_for_url("**/console")
     return page
 
 
+@pytest.fixture(scope="module")
+def cookies(server: Server, chromium: Browser) -> Any:
+    """What a browser has once its user has signed in."""
+    context = chromium.new_context()
+    sign_in(server, context)
+    found = context.cookies()
+    context.close()
+    return found
+
+
 @pytest.fixture
-def hands(server: Server, visitor: LocalContext) -> Iterator[BuilderHands]:
-    made = BuilderHands(sign_in(server, visitor), server.url)
+def hands(server: Server, visitor: LocalContext, cookies: Any) -> Iterator[BuilderHands]:
+    visitor.context.add_cookies(cookies)
+    made = BuilderHands(visitor.page(), server.url)
     yield made
     assert made.errors == []
 
@@ -227,6 +238,13 @@ class TestHands:
         found = Axe().run(page, options=RULES).response["violations"]
         assert [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]] == []
         hands.publish("With the worklet")
+        view = page.context.new_page()
+        view.goto(f"{server.url}/views/{desk}")
+        view.get_by_role("link", name="Page 2").click()
+        expect(view.get_by_role("button", name="Stylize")).to_be_visible(timeout=PATIENCE)
+        view.go_back()
+        expect(view.get_by_role("textbox", name="a", exact=True)).to_be_visible(timeout=PATIENCE)
+        view.close()
         page.get_by_role("button", name="Versions").click()
         sheet = page.locator("dialog")
         sheet.get_by_role("button", name="Changes").first.click()
@@ -240,7 +258,7 @@ def test_two_people_at_one_view(server: Server, chromium: Browser, hands: Builde
     server.worklets("users", "add", "bob", "--role", "builder", check=False)
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     try:
-        other = BuilderHands(sign_in(server, LocalContext(context), "bob"), server.url)
+        other = BuilderHands(sign_in(server, context, "bob"), server.url)
         hands.open(desk)
         other.open(desk)
         expect(hands.page.locator("[data-part=people]")).to_contain_text("bob is here", timeout=PATIENCE)

@@ -229,6 +229,16 @@ def test_drafts_and_versions_of_views(instance: Instance, tmp_path: Path) -> Non
     assert "The first" in instance.run("views", "versions", "drafted").stdout
 
 
+def test_a_new_view_from_a_worklet(instance: Instance) -> None:
+    made = instance.run("views", "new", "--from-worklet", "which_iris", "--slug", "from-types")
+    assert made.stdout == f"{instance.url}/console/views/from-types/edit\n", made.stderr
+    assert instance.run("views", "publish", "from-types").returncode == 0
+    again = instance.run("views", "new", "--from-worklet", "which_iris", "--slug", "from-types")
+    assert (again.returncode, "already" in again.stderr) == (1, True)
+    assert "no live worklet" in instance.run("views", "new", "--from-worklet", "nope").stderr
+    assert "needs a title" in instance.run("views", "new").stderr
+
+
 class TestUsersAndKeys:
     def test_a_key_works_and_ends(self, instance: Instance) -> None:
         key = json.loads(instance.run("keys", "create", "ours", "--role", "viewer", "--json").stdout)["key"]

@@ -50,7 +50,7 @@ export function makeCanvas(host, { address, kinds, onReady }) {
   async function bring() {
     const asked = wanted
     wanted = null
-    coming = h("iframe", { class: "preview coming", title: "Preview of the draft", tabindex: "-1", src: `${address}~${asked}?at=${Date.now()}` })
+    coming = h("iframe", { class: "preview coming", title: "Preview of the draft", tabindex: "-1", src: `${address}?page=${encodeURIComponent(asked)}&at=${Date.now()}` })
     fit()
     coming.style.height = stage.style.height
     frames.append(coming)

@@ -144,16 +144,17 @@ export function popover(anchor, fill, { label = "Choose", wide = false } = {}) {
   document.querySelectorAll(".popover").forEach((open) => { if (!open.contains(anchor)) open.remove() })
   document.body.append(box)
   fill(box, close)
-  const placing = new ResizeObserver(() => place(box, anchor))
+  // Where the element was: the panel around it may be drawn anew while the picker is open.
+  const beside = anchor.getBoundingClientRect()
+  const placing = new ResizeObserver(() => place(box, beside))
   placing.observe(box)
-  place(box, anchor)
+  place(box, beside)
   addEventListener("pointerdown", outside, true)
   box.querySelector("input, button, select, textarea")?.focus({ preventScroll: true })
   return close
 }
 
-function place(box, anchor) {
-  const beside = anchor.getBoundingClientRect()
+function place(box, beside) {
   const { width, height } = box.getBoundingClientRect()
   const left = Math.min(Math.max(8, beside.right - width), innerWidth - width - 8)
   const below = beside.bottom + 6
