@@ -97,6 +97,9 @@ export function onMode(paint) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint)
 }
 
+// Whether this is the builder's preview, where all that can be edited is to be seen.
+export const EDITED = location.pathname.startsWith("/views/~")
+
 let lastId = 0
 export function freshId(prefix) {
   lastId += 1

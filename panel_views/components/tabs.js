@@ -1,5 +1,5 @@
 // Each component inside is a tab. Those that are not shown keep what was typed into them.
-import { component, freshId, h } from "./kit.js"
+import { component, EDITED, freshId, h } from "./kit.js"
 import { tracks, TRACKS_CSS } from "./tracks.js"
 
 export default component(TRACKS_CSS + `
@@ -26,7 +26,7 @@ export default component(TRACKS_CSS + `
       const mine = n === chosen
       button.setAttribute("aria-selected", String(mine))
       button.tabIndex = mine ? 0 : -1
-      panels[n].hidden = !mine
+      panels[n].hidden = !mine && !EDITED
     })
   }
   const press = (n) => { show(n); send("value", model.props.tabs[n].id) }

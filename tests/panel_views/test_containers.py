@@ -130,3 +130,16 @@ def test_a_form_in_a_tab_opens_a_window(visitor: Any, instance: Any) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden(timeout=PATIENCE)
     page.get_by_role("button", name="Again").click()
     expect(name).to_have_value("", timeout=PATIENCE)
+
+
+@pytest.mark.browser
+@pytest.mark.integration
+def test_in_the_builder_s_preview_all_of_it_is_seen(visitor: Any, instance: Any) -> None:
+    state = [{"name": "sent"}, {"name": "open", "default": False}]
+    instance.publish({"slug": "seen", "title": "Seen", "state": state, "pages": [{"components": PARTS}]})
+    cookie = {"name": "worklets_session", "value": instance.session("uma", "builder"), "url": instance.url}
+    visitor.context.add_cookies([cookie])
+    page = opened(visitor, instance, "~seen")
+    expect(part(page, "window").locator("dialog")).to_be_visible(timeout=PATIENCE)
+    expect(part(page, "order")).to_be_visible()
+    expect(page.get_by_text("Second tab")).to_be_visible()
