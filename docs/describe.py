@@ -29,9 +29,14 @@ def _methods(owner: type) -> list[tuple[str, Any]]:
     found = []
     for key, member in vars(owner).items():
         function = getattr(member, "__func__", member)
-        if not key.startswith("_") and inspect.isfunction(function) and function.__doc__:
+        if not key.startswith("_") and inspect.isfunction(function) and function.__doc__ and _is_ours(function):
             found.append((key, function))
     return found
+
+
+def _is_ours(function: Any) -> bool:
+    """Not one that pydantic or a dataclass has put into the class."""
+    return bool(function.__module__.startswith("prefect_worklets"))
 
 
 def _code(name: str, thing: Any) -> str:

@@ -19,6 +19,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .blocks import KafkaCluster, WorkletsDatabase, WorkletsServer
     from .client import Client, Model, deploy, zoo
     from .connectors.errors import (
         BadInput,
@@ -52,6 +53,7 @@ __all__ = [
     "DefinitionError",
     "Fault",
     "Image",
+    "KafkaCluster",
     "Model",
     "ModelFailed",
     "NodeFailed",
@@ -64,7 +66,9 @@ __all__ = [
     "TookTooLong",
     "Unavailable",
     "Worklet",
+    "WorkletsDatabase",
     "WorkletsError",
+    "WorkletsServer",
     "context",
     "cron",
     "deploy",
@@ -77,6 +81,7 @@ __all__ = [
 
 # Each name comes from its module at first use: `worklets --help` needs none of them, and waits for none.
 _HOMES = {
+    **dict.fromkeys(("KafkaCluster", "WorkletsDatabase", "WorkletsServer"), ".blocks"),
     **dict.fromkeys(("Client", "Model", "deploy", "zoo"), ".client"),
     **dict.fromkeys(("model", "node", "save"), ".flows.nodes"),
     "Worklet": ".flows.worklet",
