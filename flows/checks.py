@@ -21,6 +21,7 @@ from .graph import (
     references,
 )
 from .hints import cannot_fit, is_model, name_of
+from .queries import faults_of, parameters_of
 
 if TYPE_CHECKING:
     from .nodes import NodeDefinition
@@ -30,6 +31,7 @@ RUNNABLE_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "node": (frozenset(), frozenset()),
     "model": (frozenset({"inputs"}), frozenset({"model"})),
     "save": (frozenset({"row"}), frozenset({"table"})),
+    "query": (frozenset(), frozenset({"sql"})),  # its arguments are the statement's own
 }
 
 
@@ -135,6 +137,12 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
             if not node.function:
                 yield _at(node, "it names no function.", "set function to `module:name`")
             continue
+        if node.kind == "query":
+            sql = str(node.settings.get("sql") or "")
+            arguments = frozenset(parameters_of(sql))
+            for msg, fix in faults_of(sql) if sql else ():
+                yield _at(node, msg, fix)
+            yield from _limit_is_sound(node)
         for name in sorted(arguments - set(node.arguments)):
             yield _at(node, f"its argument {name!r} is missing.", None)
         for name in sorted(set(node.arguments) - arguments):
@@ -143,6 +151,12 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
         for name in sorted(settings):
             if not isinstance(node.settings.get(name), str) or not node.settings[name]:
                 yield _at(node, f"its setting {name!r} is missing.", f"a {node.kind} node names its {name}")
+
+
+def _limit_is_sound(node: GraphNode) -> Iterator[DefinitionFault]:
+    limit = node.settings.get("limit")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        yield _at(node, f"its limit is {limit!r} rows.", "give a whole number of 1 or more")
 
 
 def _values_are_used(document: GraphDocument) -> Iterator[DefinitionFault]:

@@ -16,6 +16,7 @@ from .context import ask_model
 from .faults import Place, caller_locals, caller_place, definition_fault
 from .graph import Kind
 from .hints import Parameter, Shape, shape_of
+from .queries import DEFAULT_LIMIT, parameters_of
 from .trace import current_trace
 
 P = ParamSpec("P")
@@ -265,6 +266,69 @@ def save(table: str) -> SaveNode:
         )
         raise DefinitionError("A save node is defined wrongly.", faults=[fault])
     return SaveNode(table)
+
+
+class QueryNode:
+    """A node that reads the store with SQL. Made by `query`."""
+
+    def __init__(self, sql: str, name: str, limit: int, timeout: float | None, retries: int, backoff: float) -> None:
+        self.sql = sql
+        names = parameters_of(sql)
+        signature = inspect.Signature([inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY) for each in names])
+        self._definition = NodeDefinition(
+            "query",
+            name,
+            Shape(tuple(Parameter(each, keyword_only=True) for each in names), Any, signature),
+            settings={"sql": sql, "limit": limit},
+            timeout=timeout,
+            retries=retries,
+            backoff=backoff,
+        )
+
+    def __call__(self, **parameters: Any) -> Any:
+        """Place the node; it gives a list of mappings. Raises DefinitionError outside a worklet's definition."""
+        trace = current_trace()
+        if trace is None:
+            fault = definition_fault(
+                f"the query {self._definition.name!r} is called outside a worklet's function.",
+                place=caller_place(),
+                fix="call it in a function under @pw.worklet, not in a node",
+            )
+            raise DefinitionError("The store is queried by a worklet's run.", faults=[fault])
+        return trace.place(self._definition, (), parameters)
+
+    def __repr__(self) -> str:
+        return f"<query {self._definition.name!r}>"
+
+
+def query(
+    sql: str,
+    *,
+    name: str = "query",
+    limit: int = DEFAULT_LIMIT,
+    timeout: float | None = None,
+    retries: int = 0,
+    backoff: float = 0.0,
+) -> QueryNode:
+    """A node that reads the store: `query("select ... where x = :x")(x=value)` gives a list of mappings, one a row.
+
+    The transaction is read-only, and values are bound, never put into the text.
+
+    Args:
+        sql: one statement; each `:name` in it is a parameter of the node.
+        name: the node's name in the graph.
+        limit: the most rows; more fail the node.
+        timeout: seconds that one attempt may take.
+        retries: how often a failed attempt is repeated.
+        backoff: seconds before the first repeat; each further wait doubles.
+
+    Raises:
+        DefinitionError: there is no SQL. Its other faults are told with the worklet's.
+    """
+    if not isinstance(sql, str) or not sql.strip():
+        fault = definition_fault(f"query() wants a SQL statement and found {sql!r}.", place=caller_place())
+        raise DefinitionError("A query node is defined wrongly.", faults=[fault])
+    return QueryNode(sql, _slug(name), limit, timeout, retries, backoff)
 
 
 def _slug(name: str) -> str:

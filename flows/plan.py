@@ -26,6 +26,7 @@ from .graph import (
 )
 from .graph import Step as PathStep
 from .hints import Parameter, adapter_of, name_of
+from .queries import QueryStep
 from .quickness import Pace
 from .steps import AsyncStep, CodeStep, Getter, ModelStep, SaveStep, Step, Values
 
@@ -117,6 +118,8 @@ class _Compiler:
             return ModelStep(node, slot, self.getter(node.arguments["inputs"]))
         if node.kind == "save":
             return SaveStep(node, slot, self.getter(node.arguments["row"]))
+        if node.kind == "query":
+            return QueryStep(node, slot, {name: self.getter(each) for name, each in node.arguments.items()})
         if node.kind == "node" and definition is not None and definition.function is not None:
             call = self._call(node, definition)
             if definition.is_async:
@@ -148,9 +151,9 @@ class _Compiler:
         return _bound(function, positional, keywords)
 
     def _fit(self, node: GraphNode, parameter: Parameter, argument: Argument) -> Callable[[Any], Any] | None:
-        """What a model answers has no known type, so it is fitted to the parameter's."""
-        if isinstance(argument, FromNode) and self._nodes[argument.node].kind == "model":
-            return fitter(parameter, f"node {node.id!r}", f"the model node {argument.node!r}")
+        """What a model answers or a query finds has no known type, so it is fitted to the parameter's."""
+        if isinstance(argument, FromNode) and (kind := self._nodes[argument.node].kind) in ("model", "query"):
+            return fitter(parameter, f"node {node.id!r}", f"the {kind} node {argument.node!r}")
         return None
 
     def getter(

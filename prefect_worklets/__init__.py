@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .connectors.images import Image
     from .flows.context import RunContext
     from .flows.context import current as context
-    from .flows.nodes import model, node, save
+    from .flows.nodes import model, node, query, save
     from .flows.triggers import cron
     from .flows.worklet import Worklet, worklet
 
@@ -74,6 +74,7 @@ __all__ = [
     "deploy",
     "model",
     "node",
+    "query",
     "save",
     "worklet",
     "zoo",
@@ -83,7 +84,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("KafkaCluster", "WorkletsDatabase", "WorkletsServer"), ".blocks"),
     **dict.fromkeys(("Client", "Model", "deploy", "zoo"), ".client"),
-    **dict.fromkeys(("model", "node", "save"), ".flows.nodes"),
+    **dict.fromkeys(("model", "node", "query", "save"), ".flows.nodes"),
     "Worklet": ".flows.worklet",
     "cron": ".flows.triggers",
     "worklet": ".decorators",
