@@ -85,7 +85,7 @@ def build(page: Page, server: Server) -> None:
     page.get_by_role("tab", name="Expression").click()
     page.keyboard.type("'' if comp")
     page.wait_for_timeout(400)
-    page.screenshot(path=IMAGES / "builder-expression.png", clip={"x": 720, "y": 0, "width": 720, "height": 560})
+    page.screenshot(path=IMAGES / "builder-expression.png", clip={"x": 990, "y": 330, "width": 450, "height": 570})
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     hands.select("run_stylize")

@@ -10,6 +10,7 @@ from typing import Any
 from .components.kinds import KINDS
 
 _LONG = 300
+_COLUMNS = 12
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
 
@@ -91,7 +92,9 @@ def worklet_parts(
     parts.height = height
     pictured = next((one["name"] for one in outputs if _is_image(one["schema"])), None)
     for table in tables:
-        _add(parts, table_parts(table, pictured, names=names, y=y + parts.height, title="Earlier results"))
+        columns = [str(one["name"]) for one in outputs]
+        below = y + parts.height
+        _add(parts, table_parts(table, pictured, names=names, y=below, title="Earlier results", columns=columns))
         if pictured is not None:
             parts.components[-1]["actions"] = {
                 "select": [{"do": "set_state", "state": into, "value": {"event": "data"}}]
@@ -100,37 +103,29 @@ def worklet_parts(
 
 
 def table_parts(
-    table: str, picture: str | None, *, names: Names, y: int = 0, title: str = "", columns: list[str] | None = None
+    table: str, picture: str | None, *, names: Names, y: int = 0, title: str = "", columns: Iterable[str] = ()
 ) -> Parts:
-    """A card with the newest rows of a table: as pictures if its rows have one, else as a table."""
+    """A card with the newest rows of a table: as pictures if its rows have one, else as a table of these columns."""
+    as_table = picture is None and "table" in KINDS
+    height = 8 if as_table else 5
     card = {
         "id": names.fresh(f"{table}_card"),
         "type": "card",
-        "at": _at(0, y, 12, 5),
+        "at": _at(0, y, 12, height),
         "properties": {"title": title or _words(table)},
     }
-    if picture is None and "table" in KINDS:
+    if as_table:
         shown: dict[str, Any] = {"id": names.fresh(f"{table}_rows"), "type": "table"}
+        fields = [{"name": f"data.{name}", "title": _words(name)[:200]} for name in list(columns)[:_COLUMNS]]
+        if fields:
+            shown["properties"] = {"columns": [*fields, {"name": "created_at", "title": "Saved"}]}
         shown["bindings"] = {_rows_property("table"): {"table": table, "limit": 200}}
     else:
         shown = {"id": names.fresh(f"{table}_rows"), "type": "gallery"}
         shown["properties"] = {"image": f"data.{picture or 'image'}", "caption": "created_at"}
         shown["bindings"] = {"items": {"table": table, "limit": 24}}
-    shown |= {"parent": card["id"], "at": _at(0, 0, 12, 4)}
-    return Parts([card, shown], [], 5)
-
-
-def state_parts(key: str, names: Names, y: int = 0) -> Parts:
-    """A text that shows a state."""
-    name = key.partition(".")[2]
-    root = {"user": "user_state"}.get(key.partition(".")[0], key.partition(".")[0])
-    shown = {
-        "id": names.fresh(f"show_{name}"),
-        "type": "text",
-        "at": _at(0, y, 6, 1),
-        "bindings": {"text": {"expr": f"str({root}.{name})"}},
-    }
-    return Parts([shown], [], 1)
+    shown |= {"parent": card["id"], "at": _at(0, 0, 12, height - 1)}
+    return Parts([card, shown], [], height)
 
 
 def _form(

@@ -79,7 +79,8 @@ def worklet_operations(store: Store, document: ViewDocument, page: str, worklet:
 def table_operations(store: Store, document: ViewDocument, page: str, table: str, y: int) -> list[dict[str, Any]]:
     """The operations that put a table's rows on a page of a document, from row `y`. Blocking."""
     names = Names(part.id for part in document.components())
-    parts = table_parts(table, _picture(store, table), names=names, y=y)
+    picture, columns = _fields(store, table)
+    parts = table_parts(table, picture, names=names, y=y, columns=columns)
     return [{"op": "add", "page": page, "component": part} for part in parts.components]
 
 
@@ -92,24 +93,30 @@ def slug_of(title: str) -> str:
 
 
 def _table(store: Store, table: str) -> list[dict[str, Any]]:
-    return table_parts(table, _picture(store, table), names=Names()).components
+    picture, columns = _fields(store, table)
+    return table_parts(table, picture, names=Names(), columns=columns).components
 
 
-def _picture(store: Store, table: str) -> str | None:
-    """The field of a table's rows that holds a picture, if one does."""
-    for worklet in sources(store)["worklets"]:
+def _fields(store: Store, table: str) -> tuple[str | None, list[str]]:
+    """The field of a table's rows that holds a picture, if one does, and their fields: of its rows, or of the worklet
+    that writes them."""
+    known = sources(store)
+    columns: list[str] = next((one["columns"] for one in known["tables"] if one["name"] == table), [])
+    for worklet in known["worklets"]:
         if table in worklet["tables"]:
-            found = [one["name"] for one in worklet["output"] if one["schema"].get("format") == "image"]
-            if found:
-                return str(found[0])
-    return None
+            pictures = [str(one["name"]) for one in worklet["output"] if one["schema"].get("format") == "image"]
+            columns = columns or [str(one["name"]) for one in worklet["output"]]
+            if pictures:
+                return pictures[0], columns
+    return None, columns
 
 
 def _dashboard(store: Store) -> dict[str, Any]:
     known = sources(store)
     names, rows, y = Names(), [], 0
     for table in known["tables"][:6]:
-        parts = table_parts(table["name"], _picture(store, table["name"]), names=names, y=y)
+        picture, columns = _fields(store, table["name"])
+        parts = table_parts(table["name"], picture, names=names, y=y, columns=columns)
         rows += parts.components
         y += parts.height
     pages: list[dict[str, Any]] = [{"id": "main", "title": "Overview", "components": rows}]

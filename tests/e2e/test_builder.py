@@ -224,6 +224,25 @@ class TestHands:
         preview.get_by_role("textbox", name="a", exact=True).press("Tab")
         expect(preview.get_by_text("HELLO")).to_be_visible(timeout=PATIENCE)
 
+    def test_fields_of_a_list_keep_each_other(self, server: Server, hands: BuilderHands, desk: str) -> None:
+        table = {"id": "rows", "type": "table", "at": {"x": 0, "y": 9, "w": 12, "h": 4}}
+        table["properties"] = {"columns": [{"name": "one"}, {"name": "two"}]}
+        with server.client() as client:
+            base = client.get(f"/api/views/{desk}/draft").json()["revision"]
+            body = {"base": base, "operations": [{"op": "add", "page": "main", "component": table}]}
+            assert client.post(f"/api/views/{desk}/draft/operations", json=body).status_code == 200
+        hands.open(desk)
+        hands.select("rows")
+        column = hands.page.locator(".fold").nth(1)
+        column.locator("summary").click()
+        column.get_by_label("Title 2").fill("Two")
+        column.get_by_label("Decimals 2").fill("2")
+        hands.page.keyboard.press("Tab")
+        column.get_by_label("Format 2").select_option(label="Number")
+        hands.settled()
+        found = parts(server, desk)["rows"]["properties"]["columns"]
+        assert found == [{"name": "one"}, {"name": "two", "title": "Two", "decimals": 2, "format": "number"}]
+
     def test_pages_worklets_and_versions(self, server: Server, hands: BuilderHands, desk: str) -> None:
         page = hands.page
         hands.open(desk)

@@ -134,6 +134,13 @@ def test_pieces_fit_into_a_view_that_has_the_same_already(filled: Store) -> None
     assert [state.key for state in made.draft.document.state] == ["user.stylize_result", "user.stylize_result2"]
 
 
+def test_a_table_shows_what_its_rows_hold(filled: Store) -> None:
+    rows = parse(new_document(filled, "Notes", template="table", table="notes")).component("notes_rows")
+    assert rows is not None
+    names = [column["name"] for column in rows.properties["columns"]]  # type: ignore[union-attr, index]
+    assert (rows.type, names) == ("table", ["data.text", "data.score", "created_at"])
+
+
 def test_a_draft_has_a_page_for_builders(filled: Store) -> None:
     drafts = Drafts(filled)
     drafts.create(new_document(filled, "All", template="dashboard"), ADA)

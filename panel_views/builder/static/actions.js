@@ -13,7 +13,10 @@ export function actionKinds(schema) {
 }
 
 // `change(actions, before)` hears of the whole list, and of the operations that it needs to be made before.
-export function actionsEditor(context, event, actions, change) {
+export function actionsEditor(context, event, first, tell) {
+  // The panel is not drawn anew while somebody types in it: what was told a moment ago counts.
+  let actions = first
+  const change = (next, before) => { actions = next; tell(next, before) }
   const kinds = actionKinds(context.schema)
   const replace = (index, action) => change(actions.map((each, at) => (at === index ? action : each)))
   const move = (index, by) => {
@@ -23,10 +26,10 @@ export function actionsEditor(context, event, actions, change) {
     change(next)
   }
   return h("div", { class: "steps" },
-    actions.map((action, index) => h("section", { class: "step", "aria-label": `Step ${index + 1}` },
+    first.map((action, index) => h("section", { class: "step", "aria-label": `Step ${index + 1}` },
       h("header", {}, h("span", { class: "number", text: String(index + 1) }), h("strong", { text: kinds.find((kind) => kind.do === action.do)?.title ?? action.do }),
         index > 0 ? iconButton("up", "Earlier", () => move(index, -1)) : null,
-        index < actions.length - 1 ? iconButton("down", "Later", () => move(index, 1)) : null,
+        index < first.length - 1 ? iconButton("down", "Later", () => move(index, 1)) : null,
         iconButton("trash", "Remove this step", () => change(actions.filter((_, at) => at !== index)))),
       stepForm(context, action, (next) => replace(index, next)))),
     button("Add a step", (press) => pickKind(context, press.currentTarget, kinds, (action, before) => change([...actions, action], before)), { icon: "plus", kind: "quiet small" }))
@@ -66,13 +69,15 @@ function guessed(context, name) {
   return Object.fromEntries(named.filter(([, part]) => part && context.kinds.get(part.type)?.values.includes("value")).map(([key, part]) => [key, { component: part.id }]))
 }
 
-function stepForm(context, action, change) {
+function stepForm(context, first, change) {
+  let action = first
   const def = actionKinds(context.schema).find((kind) => kind.do === action.do)?.def
   if (!def) return h("p", { class: "muted", text: "This server does not know this step." })
   const set = (name, value) => {
     const next = { ...action, [name]: value }
     if (name === "worklet" && "input" in def.properties) next.input = { ...guessed(context, value) }
     if (value === undefined || value === null) delete next[name]
+    action = next
     change(next)
   }
   return h("div", { class: "fields" }, Object.entries(def.properties).filter(([name]) => name !== "do").map(([name, schema]) => stepField(context, action, name, schema, set)))
@@ -99,13 +104,14 @@ function stepField(context, action, name, schema, set) {
 // What a worklet is given: a line for each field of its input.
 function inputs(context, action, name, set) {
   const worklet = context.sources().worklets.find((each) => each.name === action.worklet)
-  const given = action[name] ?? {}
+  let given = action[name] ?? {}
   const known = worklet?.input ?? []
   const names = [...new Set([...known.map((each) => each.name), ...Object.keys(given)])]
   const put = (key, binding) => {
     const next = { ...given }
     if (binding) next[key] = binding
     else delete next[key]
+    given = next
     set(name, next)
   }
   if (!names.length) return null

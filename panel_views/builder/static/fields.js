@@ -98,14 +98,21 @@ function list(schema, root, value, change, given) {
   return json(now, change, given)
 }
 
-function rows(items, root, now, change, given) {
+function rows(items, root, first, tell, given) {
+  // The panel is not drawn anew while somebody types in it: what was told a moment ago counts.
+  let now = first
+  const change = (next) => { now = next; tell(next) }
   const names = Object.keys(items.properties)
   const set = (index, name, value) => change(now.map((row, at) => (at === index ? { ...row, [name]: value } : row)))
   const empty = Object.fromEntries(names.map((name) => [name, resolve(items.properties[name], root).default ?? ""]))
-  return h("div", { class: "rows", role: "group", "aria-label": given["aria-label"] },
-    now.map((row, index) => h("div", { class: "row" },
-      names.map((name) => control(items.properties[name], root, row[name], (value) => set(index, name, value ?? ""), { label: `${words(name)} ${index + 1}`, placeholder: words(name) })),
-      iconButton("trash", "Remove this line", () => change(now.filter((_, at) => at !== index))))),
+  const field = (row, index, name) => control(items.properties[name], root, row[name], (value) => set(index, name, value ?? empty[name]), { label: `${words(name)} ${index + 1}`, placeholder: words(name) })
+  const remove = (index) => iconButton("trash", "Remove this line", () => change(now.filter((_, at) => at !== index)))
+  // Two fields stand side by side; more are folded away under the first one.
+  const line = (row, index) => names.length <= 2
+    ? h("div", { class: "row" }, names.map((name) => field(row, index, name)), remove(index))
+    : h("details", { class: "fold", "data-key": `${given.id}-${index}` }, h("summary", {}, h("span", { text: String(row[names[1]] || row[names[0]] || `Line ${index + 1}`) }), remove(index)),
+      names.map((name) => h("div", { class: "fold-field" }, h("span", { text: words(name) }), field(row, index, name))))
+  return h("div", { class: "rows", role: "group", "aria-label": given["aria-label"] }, first.map(line),
     button("Add a line", () => change([...now, empty]), { icon: "plus", kind: "quiet small" }))
 }
 

@@ -15,19 +15,34 @@ export function makeInspector(host, context) {
   let shown = ""
   const open = new Map()
 
-  function paint(force = false) {
+  let due = false
+
+  // A moment later: a field tells of its new value while the focus is on its way to the next one.
+  function paint() {
+    if (due) return
+    due = true
+    setTimeout(() => { due = false; draw() })
+  }
+
+  const fields = () => [...host.querySelectorAll("input, select, textarea, button, summary")]
+  const called = (element) => element && `${element.tagName} ${element.id} ${element.getAttribute("aria-label")}`
+
+  function draw() {
     const { selection } = context
     const key = [...selection].join() || `page:${context.page}`
     // A field that is being typed in stays as it is.
     const typingHere = host.contains(document.activeElement) && /^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName) && !/checkbox|color/.test(document.activeElement.type)
-    if (!force && typingHere && key === shown) return
+    if (typingHere && key === shown) return
     const scrolled = key === shown ? host.scrollTop : 0
-    const focused = key === shown ? document.activeElement?.id : ""
+    const focused = key === shown ? fields().indexOf(document.activeElement) : -1
+    const name = called(document.activeElement)
+    const unfolded = key === shown ? [...host.querySelectorAll("details[data-key][open]")].map((each) => each.dataset.key) : []
     shown = key
     const parts = [...selection].map((id) => componentOf(context.view(), id)).filter(Boolean)
     host.replaceChildren(...(parts.length === 1 ? ofComponent(parts[0]) : parts.length ? ofSeveral(parts) : ofPage()))
+    for (const each of host.querySelectorAll("details[data-key]")) each.open = unfolded.includes(each.dataset.key)
     host.scrollTop = scrolled
-    if (focused) document.getElementById(focused)?.focus({ preventScroll: true })
+    if (focused >= 0 && called(fields()[focused]) === name) fields()[focused].focus({ preventScroll: true })
   }
 
   host.addEventListener("focusout", () => setTimeout(() => { if (!host.contains(document.activeElement)) paint() }))
@@ -125,7 +140,7 @@ export function makeInspector(host, context) {
     const line = (id, label, element) => h("div", { class: "field" }, h("label", { for: id, text: label }), element)
     const within = (name, part, schema) => {
       const value = view[name]?.[part]
-      const set = (next) => setView(name, clean({ ...view[name], [part]: next }))
+      const set = (next) => setView(name, clean({ ...context.view()[name], [part]: next }))
       const id = `${name}-${part}`
       return line(id, words(part), control(schema, root, value, set, { id, label: words(part) }))
     }
