@@ -13,6 +13,7 @@ from ..connectors.errors import DefinitionError
 from .faults import DefinitionFault, Place, definition_fault, did_you_mean
 from .graph import (
     ACTING_KINDS,
+    Branch,
     FromInput,
     FromNode,
     GraphDocument,
@@ -32,7 +33,10 @@ RUNNABLE_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "model": (frozenset({"inputs"}), frozenset({"model"})),
     "save": (frozenset({"row"}), frozenset({"table"})),
     "query": (frozenset(), frozenset({"sql"})),  # its arguments are the statement's own
+    "decide": (frozenset({"value"}), frozenset()),
+    "map": (frozenset(), frozenset({"over"})),  # its arguments are those of its code
 }
+_JOIN = frozenset({"decision", "then", "otherwise"})
 
 
 def check(document: GraphDocument, definitions: Mapping[str, NodeDefinition] | None = None) -> list[DefinitionFault]:
@@ -47,6 +51,7 @@ def check(document: GraphDocument, definitions: Mapping[str, NodeDefinition] | N
         _references_are_known,
         _no_cycles,
         _kinds_are_complete,
+        _arms_stay_inside,
         _values_are_used,
     ]
     faults = [fault for rule in rules for fault in rule(document)]
@@ -133,10 +138,14 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
             yield _at(node, f"nodes of the kind {node.kind!r} can't run in this version.", f"use one of {runnable}")
             continue
         arguments, settings = RUNNABLE_KINDS[node.kind]
+        if node.kind in ("node", "map") and not node.function:
+            yield _at(node, "it names no function.", "set function to `module:name`")
         if node.kind == "node":
-            if not node.function:
-                yield _at(node, "it names no function.", "set function to `module:name`")
             continue
+        if node.kind == "map":
+            arguments = frozenset(node.arguments)
+        if node.kind == "decide" and node.settings.get("join"):
+            arguments = _JOIN
         if node.kind == "query":
             sql = str(node.settings.get("sql") or "")
             arguments = frozenset(parameters_of(sql))
@@ -157,6 +166,40 @@ def _limit_is_sound(node: GraphNode) -> Iterator[DefinitionFault]:
     limit = node.settings.get("limit")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         yield _at(node, f"its limit is {limit!r} rows.", "give a whole number of 1 or more")
+
+
+def _arms_stay_inside(document: GraphDocument) -> Iterator[DefinitionFault]:
+    """A value of one arm of a decision is there only if the run goes that way."""
+    nodes = {node.id: node for node in document.nodes}
+    outputs = [reference.node for reference in references(document.output) if isinstance(reference, FromNode)]
+    takers = [*((node, needs_of(node)) for node in document.nodes), (None, outputs)]
+    for taker, needed in takers:
+        around = _arms(taker, nodes) if taker is not None else []
+        for id in needed:
+            given = nodes.get(id)
+            arm = given.when if given is not None else None
+            if arm is None or arm in around or _joins(taker, arm):
+                continue
+            who = "the output" if taker is None else f"{taker.id!r}"
+            msg = f"{who} takes the value of {id!r}, which is there only if {arm.node!r} goes its way."
+            yield _at(taker, msg, "let decide() return it, and give a value in the other arm too")
+
+
+def _arms(node: GraphNode, nodes: Mapping[str, GraphNode]) -> list[Branch]:
+    """The arms that a node stands in, the innermost first; as long as the graph has no ring."""
+    found: list[Branch] = []
+    arm = node.when
+    while arm is not None and arm not in found:
+        found.append(arm)
+        arm = nodes[arm.node].when if arm.node in nodes else None
+    return found
+
+
+def _joins(node: GraphNode | None, arm: Branch) -> bool:
+    if node is None or not node.settings.get("join"):
+        return False
+    decision = node.arguments.get("decision")
+    return isinstance(decision, FromNode) and decision.node == arm.node
 
 
 def _values_are_used(document: GraphDocument) -> Iterator[DefinitionFault]:

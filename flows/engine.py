@@ -20,7 +20,7 @@ from ..connectors.access import Principal
 from ..connectors.errors import BadInput, DefinitionError, NodeFailed, TookTooLong, WorkletsError
 from .context import CURRENT, Models, RunContext, Services
 from .plan import Plan
-from .steps import NOT_QUICK, Step
+from .steps import NOT_QUICK, SKIPPED, Step
 
 logger = logging.getLogger(__name__)
 
@@ -152,7 +152,8 @@ class Execution:
                     self._fail(step, began, _too_long(step))
                     return True
                 values[step.slot] = value
-                entries.append([step.id, step.kind, "completed", (began - origin) // 1000, took // 1000, None])
+                state = "completed" if value is not SKIPPED else "skipped"
+                entries.append([step.id, step.kind, state, (began - origin) // 1000, took // 1000, None])
                 began = ended
                 position += 1
         finally:
@@ -260,7 +261,7 @@ class Execution:
             self._fail(step, began, _too_long(step))
             raise _StepFailed
         self.values[step.slot] = value
-        self._note(step, "completed", began, None)
+        self._note(step, "completed" if value is not SKIPPED else "skipped", began, None)
         return True
 
     async def _awaited(self, step: Step) -> None:
@@ -272,7 +273,8 @@ class Execution:
             if failure is None:
                 failure = await self._attempt(step)
                 if failure is None:
-                    entry[2], entry[4] = "completed", (_clock() - began) // 1000
+                    skipped = self.values[step.slot] is SKIPPED
+                    entry[2], entry[4] = "skipped" if skipped else "completed", (_clock() - began) // 1000
                     return
             if attempt >= step.retries or not _worth_repeating(failure):
                 self.entries.remove(entry)

@@ -87,17 +87,25 @@ class GraphInput(_Part):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
 
 
+class Branch(_Part):
+    """The arm of a decision in which a node stands."""
+
+    node: str = Field(description="The node of the kind `decide`.")
+    arm: bool
+
+
 class GraphNode(_Part):
     """A node: what it does (`kind`, `function` or `settings`) and where each argument comes from."""
 
     id: str = Field(min_length=1, max_length=128)
     kind: Kind = "node"
-    function: str | None = Field(default=None, description="`module:name` of the code, for kind `node`.")
+    function: str | None = Field(default=None, description="`module:name` of the code, for the kinds `node` and `map`.")
     arguments: dict[str, Argument] = Field(default_factory=dict)
     settings: dict[str, JsonValue] = Field(default_factory=dict, description="What the kind needs: model, table, ...")
     retries: int = Field(default=0, ge=0, le=100)
     backoff: float = Field(default=0.0, ge=0, description="Seconds before the first retry; it doubles.")
     timeout: float | None = Field(default=None, gt=0, description="Seconds for one attempt.")
+    when: Branch | None = Field(default=None, description="Run only if the decision went this way.")
     quick: bool | None = Field(default=None, description="Run on the event loop: yes, no, or as measured (null).")
     input_schema: dict[str, Any] = Field(default_factory=dict)
     output_schema: dict[str, Any] = Field(default_factory=dict)
@@ -151,9 +159,10 @@ def references(argument: Argument) -> Iterator[FromInput | FromNode]:
 
 
 def needs_of(node: GraphNode) -> list[str]:
-    """The ids of the nodes whose values `node` takes, each once, in order."""
+    """The ids of the nodes that `node` waits for, each once, in order."""
     found = (reference for argument in node.arguments.values() for reference in references(argument))
-    return list(dict.fromkeys(reference.node for reference in found if isinstance(reference, FromNode)))
+    needed = [reference.node for reference in found if isinstance(reference, FromNode)]
+    return list(dict.fromkeys([node.when.node, *needed] if node.when is not None else needed))
 
 
 ListOf.model_rebuild()

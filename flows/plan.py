@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ..connectors.errors import DefinitionError
+from .deciding import BranchStep, DecideStep, JoinStep
 from .faults import definition_fault
 from .graph import (
     Argument,
@@ -26,6 +27,7 @@ from .graph import (
 )
 from .graph import Step as PathStep
 from .hints import Parameter, adapter_of, name_of
+from .mapping import MapStep
 from .queries import QueryStep
 from .quickness import Pace
 from .steps import AsyncStep, CodeStep, Getter, ModelStep, SaveStep, Step, Values
@@ -77,6 +79,10 @@ def compile_plan(document: GraphDocument, definitions: Mapping[str, NodeDefiniti
     compiler = _Compiler(slots, {node.id: node for node in ordered})
     steps = tuple(compiler.step(node, definitions.get(node.id)) for node in ordered)
     positions = {node.id: index for index, node in enumerate(ordered)}
+    steps = tuple(
+        step if node.when is None else BranchStep(step, slots[("node", node.when.node)], node.when.arm)
+        for node, step in zip(ordered, steps, strict=True)
+    )
     for index, node in enumerate(ordered):
         steps[index].needs = frozenset(positions[needed] for needed in needs_of(node))
     for index, step in enumerate(steps):
@@ -120,15 +126,30 @@ class _Compiler:
             return SaveStep(node, slot, self.getter(node.arguments["row"]))
         if node.kind == "query":
             return QueryStep(node, slot, {name: self.getter(each) for name, each in node.arguments.items()})
+        if node.kind == "decide":
+            return self._decision(node, slot)
+        if node.kind == "map" and definition is not None and definition.function is not None:
+            over = str(node.settings["over"])
+            others = {name: self.getter(given) for name, given in node.arguments.items() if name != over}
+            return MapStep(node, slot, definition, self.getter(node.arguments[over]), others)
         if node.kind == "node" and definition is not None and definition.function is not None:
             call = self._call(node, definition)
             if definition.is_async:
                 return AsyncStep(node, slot, call)
             return CodeStep(node, slot, call, Pace(node.quick, f"node {node.id!r} ({definition.path})"))
         what = (
-            f"its code {node.function!r} is not there" if node.kind == "node" else f"the kind {node.kind!r} can't run"
+            f"its code {node.function!r} is not there"
+            if node.kind in ("node", "map")
+            else f"the kind {node.kind!r} can't run"
         )
         raise DefinitionError("A graph can't be run.", faults=[definition_fault(what, node=node.id)])
+
+    def _decision(self, node: GraphNode, slot: int) -> Step:
+        arguments = node.arguments
+        if not node.settings.get("join"):
+            return DecideStep(node, slot, self.getter(arguments["value"]))
+        decision, then, otherwise = (self.getter(arguments[name]) for name in ("decision", "then", "otherwise"))
+        return JoinStep(node, slot, decision, then, otherwise)
 
     def _call(self, node: GraphNode, definition: NodeDefinition) -> Callable[[Values], Any]:
         function = definition.function

@@ -7,6 +7,7 @@ import contextvars
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
@@ -24,6 +25,15 @@ if TYPE_CHECKING:
 Values = list[Any]
 Getter = Callable[[Values], Any]
 NOT_QUICK: Final = object()
+
+
+class Skipped(Enum):
+    """The value of a node that a decision went past; an enum, so that it stays itself through a pickle."""
+
+    SKIPPED = "skipped"
+
+
+SKIPPED: Final = Skipped.SKIPPED
 _NEVER = 1 << 62
 # More rows or values than these are too much for the event loop, whatever the model.
 _QUICK_VALUES = 500

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from .faults import DefinitionFault, Place, caller_place, definition_fault, did_you_mean
-from .graph import Argument, Constant, FromNode, GraphNode, ListOf, ObjectOf, SourcePlace
+from .graph import Argument, Branch, Constant, FromNode, GraphNode, ListOf, ObjectOf, SourcePlace
 from .hints import Parameter, adapter_of, cannot_fit, name_of, schema_of
 from .symbols import Symbol, hint_of, reference, written
 
@@ -34,6 +34,19 @@ class Trace:
     definitions: dict[str, NodeDefinition] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     faults: list[DefinitionFault] = field(default_factory=list)
+    # The arms that the function is in right now, the innermost last.
+    branches: list[Branch] = field(default_factory=list)
+
+    @contextmanager
+    def branch(self, decision: Symbol, *, arm: bool) -> Iterator[None]:
+        """Nodes placed in the block stand in this arm of the decision."""
+        origin = reference(decision)
+        assert isinstance(origin, FromNode)
+        self.branches.append(Branch(node=origin.node, arm=arm))
+        try:
+            yield
+        finally:
+            self.branches.pop()
 
     @contextmanager
     def active(self) -> Iterator[Trace]:
@@ -69,6 +82,7 @@ class Trace:
                 backoff=definition.backoff,
                 timeout=definition.timeout,
                 quick=definition.quick,
+                when=self.branches[-1] if self.branches else None,
                 input_schema=_inputs_schema(shape.parameters) if definition.function else {},
                 output_schema=schema_of(shape.returns, "serialization") if definition.function else {},
                 description=definition.description,

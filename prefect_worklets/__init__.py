@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from .connectors.images import Image
     from .flows.context import RunContext
     from .flows.context import current as context
+    from .flows.deciding import decide
+    from .flows.mapping import map
     from .flows.nodes import model, node, query, save
     from .flows.triggers import cron
     from .flows.worklet import Worklet, worklet
@@ -71,7 +73,9 @@ __all__ = [
     "WorkletsServer",
     "context",
     "cron",
+    "decide",
     "deploy",
+    "map",
     "model",
     "node",
     "query",
@@ -87,6 +91,8 @@ _HOMES = {
     **dict.fromkeys(("model", "node", "query", "save"), ".flows.nodes"),
     "Worklet": ".flows.worklet",
     "cron": ".flows.triggers",
+    "decide": ".flows.deciding",
+    "map": ".flows.mapping",
     "worklet": ".decorators",
     **dict.fromkeys(("RunContext", "context"), ".flows.context"),
     "Image": ".connectors.images",

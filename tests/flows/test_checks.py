@@ -255,7 +255,7 @@ def test_rings_duplicates_and_kinds_are_told_together() -> None:
     nodes = [
         {"id": "a", "function": "m:a", "arguments": {"x": {"node": "b"}}},
         {"id": "b", "function": "m:b", "arguments": {"x": {"list": [{"node": "a"}]}}},
-        {"id": "c", "kind": "map", "arguments": {}},
+        {"id": "c", "kind": "review", "arguments": {}},
         {"id": "d", "kind": "save", "arguments": {}},
         {"id": "e"},
         {"id": "e", "function": "m:e"},
@@ -263,7 +263,13 @@ def test_rings_duplicates_and_kinds_are_told_together() -> None:
     with pytest.raises(DefinitionError) as caught:
         read_document(document(nodes=nodes, output={"node": "b"}))
     text = str(caught.value)
-    for part in ("in a ring", "2 nodes have the id 'e'", "'map' can't run", "'row' is missing", "'table' is missing"):
+    for part in (
+        "in a ring",
+        "2 nodes have the id 'e'",
+        "'review' can't run",
+        "'row' is missing",
+        "'table' is missing",
+    ):
         assert part in text
     assert "names no function" in text
 
