@@ -53,10 +53,12 @@ def decide(condition: Any, then: Callable[[], R], otherwise: Callable[[], R]) ->
     return joined
 
 
-def _condition(value: Any) -> bool: ...
+def _condition(value: Any) -> bool:
+    return bool(value)
 
 
-def _joined(decision: Any, then: Any, otherwise: Any) -> Any: ...
+def _joined(decision: Any, then: Any, otherwise: Any) -> Any:
+    return then if decision else otherwise
 
 
 _DECIDE = NodeDefinition("decide", "decide", shape_of(_condition))

@@ -10,6 +10,8 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
+from pydantic import JsonValue
+
 from ..connectors.errors import DefinitionError
 from .context import RunContext
 from .faults import caller_place, definition_fault
@@ -42,7 +44,7 @@ class MapNode:
             return [self._node(item, **others) for item in items]
         inner = self._node.definition
         first = inner.shape.parameters[0].name
-        settings = {"over": first, "at_once": self._at_once}
+        settings: dict[str, JsonValue] = {"over": first, "at_once": self._at_once}
         placed = replace(inner, kind="map", name=f"map_{inner.name}", shape=_lifted(inner.shape), settings=settings)
         return trace.place(placed, (), {first: items, **others})
 
@@ -97,10 +99,14 @@ class MapStep(Step):
         items = list(self._items(values))
         others = {name: getter(values) for name, getter in self._others.items()}
         free = asyncio.Semaphore(self._at_once)
-        async with _FirstFailure() as group:
-            tasks = [
-                group.create_task(self._one(index, item, others, free, executor)) for index, item in enumerate(items)
-            ]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._one(index, item, others, free, executor))
+                    for index, item in enumerate(items)
+                ]
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from None
         return [task.result() for task in tasks]
 
     async def _one(
@@ -118,13 +124,3 @@ class MapStep(Step):
             except Exception as error:
                 error.add_note(f"at item {index}")
                 raise
-
-
-class _FirstFailure(asyncio.TaskGroup):
-    """A task group that raises the failure itself, not a group of one."""
-
-    async def __aexit__(self, *given: Any) -> bool | None:
-        try:
-            return await super().__aexit__(*given)
-        except BaseExceptionGroup as group:
-            raise group.exceptions[0] from None
