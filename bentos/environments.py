@@ -111,7 +111,7 @@ class Environments:
 
     async def _call(self, arguments: tuple[str, ...], given: bytes, wanted: Iterable[str]) -> str:
         """Run uv. Raises DefinitionError with what it said."""
-        program = str(self._uv or _find_uv())
+        program = str(self._uv or find_uv())
         child = await asyncio.create_subprocess_exec(
             program, *arguments, *_find_links(arguments),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
@@ -205,7 +205,8 @@ def _key(lines: Iterable[str]) -> str:
     return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
-def _find_uv() -> Path:
+def find_uv() -> Path:
+    """The `uv` program. Raises SetupError if there is none."""
     try:
         from uv import find_uv_bin
     except ImportError:

@@ -82,8 +82,9 @@ class Client:
         """Pack a model, send it, and wait until it answers. If it fails, what was live goes on answering.
 
         Args:
-            model: a fitted scikit-learn estimator, an ONNX model or path, an object or class with `predict`,
-                a function, or the place of a class: 'module:Class', 'file.py:Class'.
+            model: a fitted scikit-learn, XGBoost or LightGBM estimator, a PyTorch module, a Keras model, an ONNX
+                model, the path of a file that one of these wrote, an object or class with `predict`, a function, or
+                the place of a class: 'module:Class', 'file.py:Class'.
             name: under which it answers.
             version: such as '1.2.0'; by default the next one.
             sample_input: an input to try it with; types, shapes and column names are read from it.

@@ -61,7 +61,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; never raises for what is wrong with it."""
     looks: list[Callable[[Settings], Iterator[Finding]]] = [
-        _python, _versions, _zoo, _data, _socket_path, _space, _store, _port, _processes, _prefect,
+        _python, _versions, _uv, _zoo, _data, _socket_path, _space, _store, _port, _processes, _prefect,
     ]  # fmt: skip
     findings: list[Finding] = []
     for look in looks:
@@ -106,6 +106,16 @@ def _versions(_settings: Settings) -> Iterator[Finding]:
         found = _version(name)
         ok = found is not None and _fits(found, wanted)
         yield Finding(name, ok, found or "not installed", f"pip install '{name}{wanted}'")
+
+
+def _uv(_settings: Settings) -> Iterator[Finding]:
+    from .bentos.environments import find_uv
+
+    try:
+        found, ok = str(find_uv()), True
+    except SetupError:
+        found, ok = "not installed; models with requirements cannot be deployed", False
+    yield Finding("uv", ok, found, "pip install uv", needed=False)
 
 
 def _zoo(_settings: Settings) -> Iterator[Finding]:

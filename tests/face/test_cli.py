@@ -136,7 +136,7 @@ class TestInvoke:
             (["models", "delete", "nonesuch"], 2, "--yes"),
             (["zoo", "deploy", "style-transfe"], 1, "style-transfer"),
             (["push", "/no/such/folder"], 1, "/no/such/folder"),
-            (["deploy", "x.txt", "--name", "x"], 1, "can be deployed"),
+            (["deploy", "x.csv", "--name", "x"], 1, "can be deployed"),
             (["deploy", "x.onnx", "--name", "x"], 1, "no file"),
             (["deploy", "x.pkl", "--name", "x"], 1, "no file"),
             (["deploy", "nomodule:Class", "--name", "x"], 1, "nomodule"),

@@ -2,7 +2,7 @@
 import prefect_worklets as pw
 
 client = pw.Client()
-run = client.worklets["report"].submit(days=30, idempotency_key="report for June")
+run = client.worklets["tally"].submit(days=30, idempotency_key="tally of June")
 print(run.result(timeout=60))
 print(run.state)
 # --8<-- [end:submit]

@@ -1,5 +1,5 @@
-id=$(worklets invoke report --json '{"days": 2}' --later)
+id=$(worklets invoke tally --json '{"days": 2}' --later)
 worklets runs show "$id"
 worklets schedules list
-worklets schedules pause report 0
-worklets schedules resume report 0
+worklets schedules pause tally 0
+worklets schedules resume tally 0

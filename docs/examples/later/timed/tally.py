@@ -8,6 +8,6 @@ def total(days: int) -> dict[str, int]:
 
 
 @pw.worklet(triggers=[pw.cron("0 6 * * *", timezone="Europe/Berlin", inputs={"days": 1})])
-def report(days: int = 7) -> dict[str, int]:
+def tally(days: int = 7) -> dict[str, int]:
     return total(days)
 # --8<-- [end:timed]
