@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -68,9 +69,9 @@ def test_a_colleague_comes_in(server: Server, visitor: LocalContext, chromium: B
 
 
 def test_sharing_a_view(server: Server, visitor: LocalContext) -> None:
-    page = admin(server, visitor)
+    page, label = admin(server, visitor), f"The fair {uuid4().hex[:6]}"
     page.goto(f"{server.url}/console/views/stylize/share")
-    page.get_by_label("For optional").fill("The spring fair")
+    page.get_by_label("For optional").fill(label)
     page.get_by_role("button", name="Make a link").click()
     link = shown_once(page)
     assert httpx.get(link).status_code == 200
@@ -79,7 +80,7 @@ def test_sharing_a_view(server: Server, visitor: LocalContext) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     expect(page.get_by_label("Sites that may show it")).to_have_value("https://wiki.example.org")
-    page.get_by_role("button", name="End the link The spring fair").click()
+    page.get_by_role("button", name=f"End the link {label}").click()
     page.get_by_role("button", name="Go ahead").click()
     expect(page.get_by_text("The link has ended.")).to_be_visible()
     assert httpx.get(link).status_code == 404

@@ -53,7 +53,7 @@ function fresh(context, kind) {
     if ((name === "into" || name === "state") && !choices.length) {
       before.push({ op: "declare", state: { name: "result" } })
       action[name] = "session.result"
-    } else if (choices?.length) action[name] = choices[0][0]
+    } else if (choices?.length) action[name] = name === "worklet" ? fitting(context, choices) : choices[0][0]
     else if (isBinding(kind.def.properties[name], context.schema)) action[name] = { constant: null }
     else if (schema.type === "array") action[name] = []
     else action[name] = schema.default ?? schema.enum?.[0] ?? (schema.type === "string" ? "" : null)
@@ -67,6 +67,12 @@ function guessed(context, name) {
   const worklet = context.sources().worklets.find((each) => each.name === name)
   const named = (worklet?.input ?? []).map((field) => [field.name, componentOf(context.view(), field.name)])
   return Object.fromEntries(named.filter(([, part]) => part && context.kinds.get(part.type)?.values.includes("value")).map(([key, part]) => [key, { component: part.id }]))
+}
+
+// The worklet that asks for most of what the view has; the first of them where none stands out.
+function fitting(context, choices) {
+  const asked = (name) => Object.keys(guessed(context, name)).length
+  return choices.map(([name]) => name).reduce((best, name) => (asked(name) > asked(best) ? name : best))
 }
 
 function stepForm(context, first, change) {
