@@ -53,7 +53,7 @@ function fresh(context, kind) {
     if ((name === "into" || name === "state") && !choices.length) {
       before.push({ op: "declare", state: { name: "result" } })
       action[name] = "session.result"
-    } else if (choices?.length) action[name] = name === "worklet" ? fitting(context, choices) : choices[0][0]
+    } else if (choices?.length) action[name] = likely(context, name, choices.map(([value]) => value))
     else if (isBinding(kind.def.properties[name], context.schema)) action[name] = { constant: null }
     else if (schema.type === "array") action[name] = []
     else action[name] = schema.default ?? schema.enum?.[0] ?? (schema.type === "string" ? "" : null)
@@ -69,10 +69,15 @@ function guessed(context, name) {
   return Object.fromEntries(named.filter(([, part]) => part && context.kinds.get(part.type)?.values.includes("value")).map(([key, part]) => [key, { component: part.id }]))
 }
 
-// The worklet that asks for most of what the view has; the first of them where none stands out.
-function fitting(context, choices) {
-  const asked = (name) => Object.keys(guessed(context, name)).length
-  return choices.map(([name]) => name).reduce((best, name) => (asked(name) > asked(best) ? name : best))
+// Which of several is meant: the worklet that asks for most of what the view has, the table that the view shows; else
+// the first.
+function likely(context, name, values) {
+  if (name === "worklet") {
+    const asked = (worklet) => Object.keys(guessed(context, worklet)).length
+    return values.reduce((best, each) => (asked(each) > asked(best) ? each : best))
+  }
+  const bindings = context.view().pages.flatMap((page) => page.components ?? []).flatMap((part) => Object.values(part.bindings ?? {}))
+  return values.find((value) => bindings.some((binding) => binding[name] === value)) ?? values[0]
 }
 
 function stepForm(context, first, change) {
