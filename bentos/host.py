@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ctypes
 import gc
 import hmac
 import importlib
 import logging
 import os
-import signal
 import socket
-import sys
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -32,6 +29,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..connectors.errors import BadInput, NotAllowed, NotFound, SetupError, WorkletsError
 from ..connectors.layout import DataDirectory
+from ..connectors.lifeline import end_with, end_with_parent
 from .artifacts import ArtifactStore, prepare_bentoml
 from .failures import to_data
 from .frameworks.base import physical_cores
@@ -40,8 +38,6 @@ from .hosted import HostedModel
 logger = logging.getLogger(__name__)
 
 KEY_VARIABLE = "WORKLETS_INTERNAL_KEY"
-PARENT_VARIABLE = "WORKLETS_PARENT"
-_PR_SET_PDEATHSIG = 1
 LOAD_TIMEOUT = 300.0
 
 
@@ -240,9 +236,7 @@ def main(arguments: list[str] | None = None) -> None:
     key = os.environ.get(KEY_VARIABLE)
     if not key:
         raise SystemExit(str(SetupError(f"{KEY_VARIABLE} is not set; the model host is started by `worklets up`.")))
-    parent = os.environ.get(PARENT_VARIABLE)
-    if parent is not None:
-        end_with(int(parent))
+    end_with_parent()
     data = DataDirectory(options.data.resolve())
     serve(data, options.socket or data.socket("host"), key)
 
@@ -254,14 +248,6 @@ def serve_alone(root: str, path: str, key: str, log: str) -> None:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
     serve(DataDirectory(Path(root)), Path(path), key)
-
-
-def end_with(parent: int) -> None:
-    """Let the kernel kill this process when its parent ends; a host without its app would stay for ever."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before the call
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def serve(data: DataDirectory, path: Path, key: str) -> None:

@@ -28,6 +28,8 @@ _clock = time.perf_counter_ns
 # What a node may raise and the server must survive: sys.exit() in a node is that node's failure.
 _FAILURES = (Exception, SystemExit)
 _SHORT = 500
+# A submitted run whose worklet sets no limit of its own; nobody waits for its answer.
+LATER_SECONDS = 86_400.0
 
 
 def new_run_id() -> str:

@@ -120,6 +120,7 @@ class GraphDocument(_Part):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
     description: str = ""
     tags: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = Field(default=(), description="Packages of an environment of its own.")
     timeout: float | None = Field(default=None, gt=0, description="Seconds for the whole run.")
     triggers: tuple[Annotated[Trigger, Field(discriminator="on")], ...] = ()
     inputs: tuple[GraphInput, ...] = ()

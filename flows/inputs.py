@@ -62,6 +62,10 @@ class InputContract:
             raise bad_input(error) from None
         return [checked] if self.body is not None else self._in_order(checked)
 
+    def check(self, body: bytes) -> None:
+        """Raises BadInput with every fault of a body."""
+        self.from_json(body)
+
     def from_call(self, arguments: Mapping[str, Any]) -> list[Any]:
         """The parameters' values from a call's bound arguments. Raises BadInput with every fault."""
         if self.body is None:

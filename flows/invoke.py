@@ -137,7 +137,7 @@ class InvokeApp:
                 recorded = _recordable(body)
             started_us = time.time_ns() // 1000
             context = self.engine.context(name, live.version, principal)
-            execution = Execution(self.engine, live.worklet.plan, inputs, context)
+            execution = live.worklet.execution(self.engine, inputs, context)
             if not execution.advance() and not await _finish(execution, receive):
                 await self._record(execution, live, principal, started_us, recorded, None, None)
                 return  # the client has gone: nobody to answer

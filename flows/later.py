@@ -12,7 +12,7 @@ from typing import Any
 from ..connectors.errors import WorkletsError
 from ..connectors.meters import Meters
 from ..connectors.tables import SubmittedRun
-from .checkpoints import Checkpoints, with_checkpoints
+from .checkpoints import Checkpoints
 from .engine import Engine, Execution, error_record
 from .journal import Journal, RunRecord
 from .recent import RecentRuns
@@ -175,10 +175,11 @@ class LaterRuns:
 
     async def _execution(self, row: SubmittedRun, live: LiveWorklet) -> Execution:
         inputs = await asyncio.to_thread(live.worklet.input.from_json, row.input)
-        kept = await asyncio.to_thread(self._checkpoints.kept, row.id)
-        plan = with_checkpoints(live.worklet.plan, row.id, self._checkpoints, kept)
         context = self._engine.context(row.worklet, row.version, principal_of(row), run_id=row.id)
-        execution = self._executions[row.id] = Execution(self._engine, plan, inputs, context)
+        execution = await asyncio.to_thread(
+            live.worklet.kept_execution, self._engine, inputs, context, self._checkpoints
+        )
+        self._executions[row.id] = execution
         return execution
 
     async def _end(

@@ -82,7 +82,7 @@ class LaterApi:
                 "Send the input as JSON; a file goes to POST /api/files first, and its address into the input."
             )
         body = await read_body(request, self._body_limit) or b"{}"
-        await asyncio.to_thread(live.worklet.input.from_json, body)  # refused now rather than failed later
+        await asyncio.to_thread(live.worklet.input.check, body)  # refused now rather than failed later
         key = _key_of(request)
         row, new = await asyncio.to_thread(
             lambda: self._queue.submit(live.name, live.version, body, principal, idempotency_key=key)

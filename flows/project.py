@@ -5,17 +5,20 @@ from __future__ import annotations
 import ast
 import json
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any
 
-from ..connectors.errors import DefinitionError, Fault
+from ..bentos.environments import check_requirements
+from ..connectors.errors import DefinitionError, Fault, SetupError
 from .bundle import source_files, tree_hash
 from .faults import DefinitionFault, Place, definition_fault, relative_to
 from .graph import GraphDocument
 from .isolation import SourceTree
+from .project_hosts import ProjectHosts, Tree
+from .remote import RemoteWorklet
 from .worklet import Worklet
 
 VIEWS_FOLDER = "views"
@@ -30,19 +33,21 @@ class Project:
     Attributes:
         folder: where it lies.
         content_hash: of its files.
-        worklets: by name.
+        worklets: by name; those of modules with requirements of their own stand in for the ones in their process.
         views: the parsed JSON documents of `views/*.json`, by file name without suffix.
     """
 
     folder: Path
     content_hash: str
-    worklets: dict[str, Worklet[Any, Any]] = field(default_factory=dict)
+    worklets: dict[str, Worklet[Any, Any] | RemoteWorklet] = field(default_factory=dict)
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
     tree: SourceTree | None = None
 
     def graph(self, name: str) -> GraphDocument:
         """A worklet's graph, in which files and functions are named as inside the project."""
         document = self.worklets[name].graph
+        if isinstance(self.worklets[name], RemoteWorklet):
+            return document  # its process has named them so
         prefix = str(self.folder) + "/"
         nodes = []
         for node in document.nodes:
@@ -55,15 +60,24 @@ class Project:
         return document.model_copy(update={"nodes": tuple(nodes)})
 
 
-def load_project(folder: Path, content_hash: str | None = None) -> Project:
-    """Import a source tree and collect its worklets and views.
+def load_project(
+    folder: Path,
+    content_hash: str | None = None,
+    *,
+    hosts: ProjectHosts | None = None,
+    only: Collection[str] | None = None,
+) -> Project:
+    """Import a source tree and collect its worklets and views. Blocking.
 
     Args:
         folder: the tree.
         content_hash: its hash if known; worked out if None.
+        hosts: the processes for modules with requirements of their own.
+        only: the modules to import, whatever they require: this is such a process.
 
     Raises:
         DefinitionError: with every fault of every file: what doesn't parse, import or hold together.
+        SetupError: a module has requirements, and there are no hosts here.
     """
     folder = folder.resolve()
     key = content_hash or tree_hash(folder)
@@ -72,10 +86,19 @@ def load_project(folder: Path, content_hash: str | None = None) -> Project:
     tree = SourceTree(folder, key[:16])
     # A tree of the same content that was loaded before is used as it is.
     tree.open()
-    for name, path in _worklet_modules(folder, faults):
-        module = _imported(tree, name, path, folder, faults)
+    apart: dict[tuple[str, ...], list[WorkletModule]] = {}
+    for found in worklet_modules(folder, faults):
+        if only is not None and found.name not in only:
+            continue
+        if only is None and found.requirements:
+            apart.setdefault(found.requirements, []).append(found)
+            continue
+        module = _imported(tree, found.name, found.path, folder, faults)
         if module is not None:
-            _collect(module, path, project, faults)
+            _collect(module, found.path, project, faults)
+    if not faults:
+        for requirements, modules in apart.items():
+            _load_apart(project, modules, requirements, hosts, faults)
     project.tree = tree
     project.views = _views(folder, faults)
     if faults:
@@ -84,12 +107,54 @@ def load_project(folder: Path, content_hash: str | None = None) -> Project:
     return project
 
 
+def _load_apart(
+    project: Project,
+    modules: Sequence[WorkletModule],
+    requirements: tuple[str, ...],
+    hosts: ProjectHosts | None,
+    faults: list[Fault],
+) -> None:
+    """Let a process of their environment load modules, and take in what stands for their worklets."""
+    if hosts is None:
+        raise SetupError(
+            f"{modules[0].path.name} requires {', '.join(requirements)}, an environment that only the server makes; "
+            "push the project to it."
+        )
+    folder = Tree(project.folder, project.content_hash, tuple(each.name for each in modules), requirements)
+    try:
+        graphs, pictured = hosts.wait(hosts.load(folder))
+    except DefinitionError as error:
+        place = Place(str(modules[0].path), modules[0].line)
+        faults.extend(error.faults or [definition_fault(error.detail, place=place, type="requirements")])
+        return
+    for name, graph in graphs.items():
+        if name in project.worklets:
+            faults.append(
+                definition_fault(
+                    f"the worklet {name!r} is defined more than once.",
+                    place=Place(str(modules[0].path), modules[0].line),
+                    fix="give one of them another name",
+                )
+            )
+        project.worklets[name] = RemoteWorklet(graph, folder, hosts, has_images=name in pictured)
+
+
 def _once(faults: list[Fault]) -> list[Fault]:
     # A broken sibling fails every module that imports it.
     return list(dict.fromkeys(faults))
 
 
-def _worklet_modules(folder: Path, faults: list[Fault]) -> Iterator[tuple[str, Path]]:
+@dataclass(frozen=True)
+class WorkletModule:
+    """A module that defines worklets: its name, its file, and what its worklets require."""
+
+    name: str
+    path: Path
+    requirements: tuple[str, ...] = ()
+    line: int = 1
+
+
+def worklet_modules(folder: Path, faults: list[Fault]) -> Iterator[WorkletModule]:
     """The modules that define worklets, by their source. The others come in when these import them."""
     for name, path in source_files(folder):
         parts = PurePosixPath(name).parts
@@ -101,23 +166,52 @@ def _worklet_modules(folder: Path, faults: list[Fault]) -> Iterator[tuple[str, P
         if b"worklet" not in source:
             continue
         try:
-            defines = _defines_worklet(ast.parse(source, str(path)))
+            decorators = _worklet_decorators(ast.parse(source, str(path)))
         except (SyntaxError, ValueError) as error:
             faults.append(_syntax_fault(error, path))
             continue
-        if defines:
+        if decorators:
             stem = PurePosixPath(name).with_suffix("")
-            yield ".".join(stem.parts[:-1] if stem.name == "__init__" else stem.parts), path
+            module = ".".join(stem.parts[:-1] if stem.name == "__init__" else stem.parts)
+            yield WorkletModule(module, path, *_requirements(decorators, path, faults))
 
 
-def _defines_worklet(module: ast.Module) -> bool:
+def _worklet_decorators(module: ast.Module) -> list[ast.expr]:
+    found = []
     for statement in ast.walk(module):
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
             for decorator in statement.decorator_list:
                 called = decorator.func if isinstance(decorator, ast.Call) else decorator
                 if getattr(called, "attr", getattr(called, "id", "")) == "worklet":
-                    return True
-    return False
+                    found.append(decorator)
+    return found
+
+
+def _requirements(decorators: Sequence[ast.expr], path: Path, faults: list[Fault]) -> tuple[tuple[str, ...], int]:
+    """What a module's worklets require, and the line that says so. Read, not run: only the environment can run it."""
+    named: dict[tuple[str, ...], int] = {}
+    for decorator in decorators:
+        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+            if keyword.arg != "requirements":
+                continue
+            place = Place(str(path), keyword.value.lineno)
+            try:
+                value = ast.literal_eval(keyword.value)
+                wanted = check_requirements(value if isinstance(value, list | tuple) else [value])
+            except DefinitionError as error:
+                faults.extend(definition_fault(fault.msg, fix=fault.fix, place=place) for fault in error.faults)
+                continue
+            except (ValueError, TypeError):
+                what = "requirements is read before the module is run, so it is a list of texts written out here."
+                faults.append(definition_fault(what, place=place, fix='write requirements=["pandas==2.1.*"]'))
+                continue
+            if wanted:
+                named.setdefault(wanted, keyword.value.lineno)
+    if len(named) > 1:
+        what = "the worklets of one module share an environment, and these name different requirements."
+        place = Place(str(path), max(named.values()))
+        faults.append(definition_fault(what, place=place, fix="put them into modules of their own"))
+    return next(iter(named.items()), ((), 1))
 
 
 def _syntax_fault(error: SyntaxError | ValueError, path: Path) -> DefinitionFault:
@@ -136,9 +230,10 @@ def _imported(tree: SourceTree, name: str, path: Path, folder: Path, faults: lis
     except ModuleNotFoundError as error:
         faults.append(
             definition_fault(
-                f"it imports {error.name!r}, which the server's environment has not.",
+                f"it imports {error.name!r}, which this environment has not.",
                 place=_place(error, path, folder),
-                fix=f"install it where the server runs, or add {error.name}.py to the project",
+                fix=f"install it where the server runs, name it in the worklet's requirements=[...], "
+                f"or add {error.name}.py to the project",
                 type="import",
             )
         )
@@ -163,7 +258,7 @@ def _collect(module: ModuleType, path: Path, project: Project, faults: list[Faul
         if not isinstance(value, Worklet) or value.function.__module__ != module.__name__:
             continue
         other = project.worklets.get(value.name)
-        if other is not None and other is not value:
+        if isinstance(other, Worklet) and other is not value:
             faults.append(
                 definition_fault(
                     f"the worklet {value.name!r} is defined here and at {other.place}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 import shutil
@@ -24,7 +25,9 @@ from ..connectors.tables import WorkletVersion, now
 from . import bundle as bundles
 from .faults import did_you_mean
 from .graph import GraphDocument
-from .project import Project, load_project
+from .project import Project, load_project, worklet_modules
+from .project_hosts import ProjectHosts
+from .remote import RemoteWorklet
 from .worklet import Worklet
 
 logger = logging.getLogger(__name__)
@@ -41,7 +44,7 @@ class LiveWorklet:
 
     name: str
     version: int
-    worklet: Worklet[Any, Any]
+    worklet: Worklet[Any, Any] | RemoteWorklet
     graph: GraphDocument
     project_hash: str
     generation: int = 0
@@ -66,11 +69,13 @@ class Registry:
         store: where projects, worklets and versions are.
         folder: where pushed sources lie, one folder a content hash.
         take_views: gets the views of a push, in the push's own transaction; raising undoes the push.
+        hosts: the processes of projects with requirements of their own.
     """
 
     store: Store
     folder: Path
     take_views: TakeViews | None = None
+    hosts: ProjectHosts | None = None
     live: dict[str, LiveWorklet] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     _projects: dict[str, Project] = field(default_factory=dict)
@@ -121,6 +126,8 @@ class Registry:
             raise BadInput(f"{project[:64]!r} is no project name; use a-z, 0-9, '.', '_' and '-' (at most 63).")
         with self._lock:
             content_hash, is_new = self._keep_source(bundle)
+        self._make_environments(content_hash)  # which may take minutes: others push meanwhile
+        with self._lock:
             try:
                 loaded = self._loaded(content_hash)
                 if not loaded.worklets and not loaded.views:
@@ -153,6 +160,14 @@ class Registry:
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
+    def _make_environments(self, content_hash: str) -> None:
+        if self.hosts is None or content_hash in self._projects:
+            return
+        for module in worklet_modules(self.folder / content_hash, []):
+            if module.requirements:
+                with contextlib.suppress(WorkletsError):  # told with the project's other faults
+                    self.hosts.wait(self.hosts.prepare(module.requirements))
+
     def _forget_source(self, content_hash: str) -> None:
         project = self._projects.pop(content_hash, None)
         if project is not None and project.tree is not None:
@@ -162,7 +177,7 @@ class Registry:
     def _loaded(self, content_hash: str) -> Project:
         found = self._projects.get(content_hash)
         if found is None:
-            found = load_project(self.folder / content_hash, content_hash)
+            found = load_project(self.folder / content_hash, content_hash, hosts=self.hosts)
             self._projects[content_hash] = found
         return found
 

@@ -10,9 +10,10 @@ from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from ..connectors.errors import DefinitionError, NodeFailed
+from .checkpoints import Checkpoints, with_checkpoints
 from .checks import check, output_cannot_fit, raise_faults
-from .context import Models, Services, given_models
-from .engine import Engine
+from .context import Models, RunContext, Services, given_models
+from .engine import Engine, Execution
 from .faults import DefinitionFault, Place, caller_locals, caller_place, definition_fault
 from .graph import FromInput, GraphDocument, GraphInput
 from .hints import Shape, name_of, schema_of, shape_of
@@ -82,6 +83,18 @@ class Worklet(Generic[P, R]):
             raise result.error
         return result.output
 
+    def execution(self, engine: Engine, inputs: Sequence[Any], context: RunContext) -> Execution:
+        """A run that somebody waits for."""
+        return Execution(engine, self.plan, inputs, context)
+
+    def kept_execution(
+        self, engine: Engine, inputs: Sequence[Any], context: RunContext, checkpoints: Checkpoints
+    ) -> Execution:
+        """A run whose nodes keep what they give, and take what is kept already; blocking."""
+        kept = checkpoints.kept(context.run_id)
+        plan = with_checkpoints(self.plan, context.run_id, checkpoints, kept)
+        return Execution(engine, plan, inputs, context)
+
     def with_models(self, models: Models | Callable[[], Models]) -> Worklet[P, R]:
         """The same worklet, whose direct calls ask these models (or those that the function gives)."""
         other = copy.copy(self)
@@ -128,6 +141,7 @@ def worklet(
     timeout: float | None = None,
     description: str | None = None,
     tags: Sequence[str] = (),
+    requirements: Sequence[str] = (),
     models: Models | Callable[[], Models] | None = None,
 ) -> Callable[[Callable[P, R]], Worklet[P, R]]: ...
 
@@ -141,6 +155,7 @@ def worklet(
     timeout: float | None = None,
     description: str | None = None,
     tags: Sequence[str] = (),
+    requirements: Sequence[str] = (),
     models: Models | Callable[[], Models] | None = None,
 ) -> Any:
     """Make a function that passes values between nodes a worklet.
@@ -151,6 +166,8 @@ def worklet(
         timeout: seconds for a whole run.
         description: for people; the docstring if None.
         tags: for finding it in Prefect.
+        requirements: packages of an environment of its own (`["pandas==2.1.*"]`), in which the server runs the
+            worklets of this module. A call in your own process does not look at them.
         models: where direct calls get their models (or a function that gives it).
 
     Raises:
@@ -158,7 +175,7 @@ def worklet(
     """
 
     def decorate(function: Callable[..., Any]) -> Worklet[Any, Any]:
-        made = _define(function, name, triggers, timeout, description, tags)
+        made = _define(function, name, triggers, timeout, description, tags, requirements)
         return made.with_models(models) if models is not None else made
 
     return decorate if function is None else decorate(function)
@@ -171,6 +188,7 @@ def _define(
     timeout: float | None,
     description: str | None,
     tags: Sequence[str],
+    requirements: Sequence[str],
 ) -> Worklet[Any, Any]:
     if not inspect.isfunction(function):
         what = f"@worklet wants a function and found {type(function).__name__}."
@@ -186,6 +204,7 @@ def _define(
         name=label,
         description=description if description is not None else (inspect.getdoc(function) or ""),
         tags=tuple(tags),
+        requirements=tuple(requirements),
         timeout=timeout,
         triggers=tuple(triggers),
         inputs=tuple(

@@ -27,9 +27,10 @@ from .connectors.store import Store
 from .connectors.web import Guard
 from .flows.checkpoints import Checkpoints
 from .flows.context import Services
-from .flows.engine import Engine
+from .flows.engine import LATER_SECONDS, Engine
 from .flows.journal import Journal
 from .flows.later import LaterRuns
+from .flows.project_hosts import ProjectHosts
 from .flows.recent import RecentRuns
 from .flows.registry import Registry
 from .flows.schedules import Schedules
@@ -38,10 +39,6 @@ from .panel_views.publishing import publish_in
 from .settings import Settings
 
 logger = logging.getLogger(__name__)
-
-
-# A submitted run that sets no limit of its own; nobody waits for its answer.
-_LATER_SECONDS = 86_400.0
 
 
 class Parts:
@@ -72,14 +69,19 @@ class Parts:
         )
         services = Services(models=self.router, store=self.store, files=self.files, images=self.images)
         self.engine = Engine(services=services, threads=settings.threads, timeout=settings.timeout)
-        self.registry = Registry(self.store, data.projects, take_views)
+        self.hosts = ProjectHosts(
+            data, self.deployer.environments, self.router,
+            idle_seconds=settings.idle_seconds, options=_host_options(settings),
+            variables={"WORKLETS_DATABASE_URL": settings.store_url},
+        )  # fmt: skip
+        self.registry = Registry(self.store, data.projects, take_views, self.hosts)
         self.journal = Journal(data.journal)
         self.recent = RecentRuns()
         self.run_meters: Meters[tuple[str, str]] = Meters()
         self.queue = SubmittedRuns(self.store)
         self.checkpoints = Checkpoints(data.results)
         # Of its own: runs that nobody waits for take no thread from those that somebody does.
-        self.later_engine = Engine(services=services, threads=settings.threads, timeout=_LATER_SECONDS)
+        self.later_engine = Engine(services=services, threads=settings.threads, timeout=LATER_SECONDS)
         self.later = LaterRuns(
             self.queue, self.registry, self.later_engine, self.checkpoints, self.journal, self.recent,
             at_once=settings.runs_at_once, meters=self.run_meters,
@@ -96,6 +98,7 @@ class Parts:
         await asyncio.to_thread(self.store.migrate)
         await asyncio.to_thread(self.files.sweep)
         await self.deployer.start()
+        self.hosts.start()
         background = [asyncio.create_task(self._load_and_work(), name="load, then work")]
         background.append(asyncio.create_task(self.registry.watch(), name="watch registry"))
         try:
@@ -106,6 +109,7 @@ class Parts:
             for task in background:
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
+            await self.hosts.stop()
             await self.deployer.stop()
             self.engine.close()
             self.later_engine.close()
@@ -129,6 +133,11 @@ class Parts:
         gc.collect()
         gc.freeze()
         self.ready = True
+
+
+def _host_options(settings: Settings) -> list[str]:
+    options = ["--threads", str(settings.threads), "--timeout", str(settings.timeout)]
+    return [*options, *(f"--allow-private={each}" for each in settings.allow_private)]
 
 
 def take_views(session: Session, documents: Mapping[str, dict[str, Any]], by: str | None) -> None:

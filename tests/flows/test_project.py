@@ -120,7 +120,7 @@ class TestLoading:
             "a_syntax.py", "b_import.py", "c_raises.py", "d_exits.py", "e_wrong.py", "helpers.py", "views/broken.json",
         }  # fmt: skip
         assert (found["a_syntax.py"].line, found["c_raises.py"].line, found["helpers.py"].line) == (5, 4, 3)
-        assert "the server's environment has not" in found["b_import.py"].msg
+        assert "this environment has not" in found["b_import.py"].msg
         assert found["e_wrong.py"].node == "n"
 
     def test_two_worklets_of_one_name_are_told(self, tree: Tree) -> None:

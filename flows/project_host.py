@@ -1,0 +1,246 @@
+"""The process of a project with requirements of its own: `python -m prefect_worklets.flows.project_host`.
+
+It loads the project's modules in its environment, says what their graphs are, and runs them with an engine of its own.
+Rows, files and kept results go where the app's go; models are asked through the app, which has them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..bentos.wire import WireError
+from ..connectors.access import Principal, Role
+from ..connectors.egress import Egress
+from ..connectors.errors import ModelFailed, NotFound, WorkletsError
+from ..connectors.files import FileStore
+from ..connectors.images import ImageLoader
+from ..connectors.layout import DataDirectory
+from ..connectors.lifeline import end_with_parent
+from ..connectors.store import Store
+from .channel import Channel, as_error, as_message
+from .checkpoints import Checkpoints
+from .context import Answer, Services
+from .engine import LATER_SECONDS, Engine, Execution
+from .project import Project, load_project
+from .worklet import Worklet
+
+logger = logging.getLogger(__name__)
+
+_TELL_SECONDS = 0.2
+
+
+class AppModels:
+    """The app's models, asked over the channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+
+    def quick(self, name: str, version: str | None = None) -> None:
+        """No model answers at once from here."""
+        return
+
+    async def predict(self, name: str, inputs: Any, version: str | None = None, *, timeout: float | None = None) -> Any:
+        """The model's answer. Raises what the app's router raises, ModelFailed for inputs that can't be sent."""
+        number = next(self._numbers)
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        message = {"ask": number, "model": name, "inputs": inputs, "version": version, "timeout": timeout}
+        try:
+            await self._channel.send(message)
+            found = await answer
+        except WireError as error:
+            raise ModelFailed(f"The model {name!r} can't be asked this from the worklet's process: {error}.") from None
+        finally:
+            self._waiting.pop(number, None)
+        if found.get("error") is not None:
+            raise as_error(found["error"])
+        return Answer(found["outputs"], found["model"], found["version"])
+
+    def answered(self, message: dict[str, Any]) -> None:
+        """Take in an answer."""
+        waiting = self._waiting.get(message["answer"])
+        if waiting is not None and not waiting.done():
+            waiting.set_result(message)
+
+
+class ProjectHost:
+    """Loads trees and runs their worklets, for one app at the other end of the channel.
+
+    Args:
+        channel: the connection to the app.
+        services: what runs may ask for, but for the models.
+        checkpoints: where the results of submitted runs are kept.
+        threads: how many plain functions may run at the same time.
+        timeout: seconds for a run that somebody waits for and whose worklet says nothing else.
+    """
+
+    def __init__(
+        self, channel: Channel, services: Services, checkpoints: Checkpoints, *, threads: int, timeout: float
+    ) -> None:
+        self._channel = channel
+        self._models = AppModels(channel)
+        self._checkpoints = checkpoints
+        given = replace(services, models=self._models)
+        self._engine = Engine(services=given, threads=threads, timeout=timeout)
+        self._later_engine = Engine(services=given, threads=threads, timeout=LATER_SECONDS)
+        self._projects: dict[str, Project] = {}
+        self._work: dict[int, asyncio.Task[None]] = {}
+
+    async def serve(self) -> None:
+        """Answer until the app goes."""
+        while (message := await self._channel.receive()) is not None:
+            if "answer" in message:
+                self._models.answered(message)
+            elif message["do"] == "cancel":
+                task = self._work.get(message["id"])
+                if task is not None:
+                    task.cancel()
+            else:
+                number = message["id"]
+                task = self._work[number] = asyncio.create_task(self._do(message))
+                task.add_done_callback(lambda _, number=number: self._work.pop(number, None))  # type: ignore[misc]
+
+    async def _do(self, message: dict[str, Any]) -> None:
+        answers = {"load": self._load, "check": self._check, "run": self._run}
+        try:
+            found = await answers[message["do"]](message)
+        except WorkletsError as error:
+            found = {"error": as_message(error)}
+        except asyncio.CancelledError:
+            found = {"cancelled": True}
+        except Exception as error:
+            logger.exception("a message of the app failed")
+            found = {"error": as_message(WorkletsError(f"The worklet's process failed: {error!r}"))}
+        with contextlib.suppress(ConnectionError):
+            await self._channel.send({**found, "id": message["id"]})
+
+    # --- what is asked --------------------------------------------------------------------------------
+
+    async def _load(self, message: dict[str, Any]) -> dict[str, Any]:
+        project = await asyncio.to_thread(
+            load_project, Path(message["folder"]), message["hash"], only=frozenset(message["modules"])
+        )
+        self._projects[message["hash"]] = project
+        graphs = {name: project.graph(name).model_dump(mode="json") for name in project.worklets}
+        images = [name for name, each in project.worklets.items() if each.output.has_images]
+        return {"graphs": graphs, "images": images}
+
+    async def _check(self, message: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.to_thread(self._inputs, message)
+        return {}
+
+    async def _run(self, message: dict[str, Any]) -> dict[str, Any]:
+        worklet = self._worklet(message)
+        inputs = await asyncio.to_thread(self._inputs, message)
+        engine = self._later_engine if message["kept"] else self._engine
+        context = engine.context(worklet.name, message["version"], _principal(message["principal"]), message["run"])
+        if message["kept"]:
+            execution = await asyncio.to_thread(worklet.kept_execution, engine, inputs, context, self._checkpoints)
+        else:
+            execution = worklet.execution(engine, inputs, context)
+        telling = asyncio.create_task(self._tell(message["id"], execution)) if message["kept"] else None
+        try:
+            if not execution.advance():
+                await execution.finish()
+        finally:
+            if telling is not None:
+                telling.cancel()
+        found: dict[str, Any] = {
+            "entries": execution.entries,
+            "elapsed_us": execution.elapsed_us,
+            "models": context.model_versions,
+        }
+        error = execution.error
+        if error is None:
+            try:
+                result = execution.plan.output(execution.values)
+                found["output"] = await asyncio.to_thread(worklet.fitted_output, result)
+            except WorkletsError as failure:
+                execution.state, error = "failed", failure
+        return found | {"state": execution.state, "failure": as_message(error) if error is not None else None}
+
+    async def _tell(self, number: int, execution: Execution) -> None:
+        """Say how far a run is, as it goes on."""
+        told = 0
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            if len(execution.entries) != told:
+                told = len(execution.entries)
+                with contextlib.suppress(ConnectionError):
+                    await self._channel.send({"so_far": list(execution.entries), "id": number})
+
+    def _worklet(self, message: dict[str, Any]) -> Worklet[Any, Any]:
+        project = self._projects.get(message["hash"])
+        found = project.worklets.get(message["worklet"]) if project is not None else None
+        if not isinstance(found, Worklet):
+            raise NotFound(f"The worklet {message['worklet']!r} is not loaded in this process.")
+        return found
+
+    def _inputs(self, message: dict[str, Any]) -> list[Any]:
+        contract = self._worklet(message).input
+        return contract.from_json(message["body"]) if "body" in message else contract.from_object(message["object"])
+
+
+def _principal(message: dict[str, Any] | None) -> Principal | None:
+    if message is None:
+        return None
+    scopes = message["scopes"]
+    known = None if scopes is None else frozenset(scopes)
+    return Principal(message["id"], message["name"], Role[message["role"]], known)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the process; answers its exit status."""
+    parser = argparse.ArgumentParser(prog="project_host", description="Worklets with an environment of their own.")
+    parser.add_argument("--data", type=Path, required=True, help="the data directory")
+    parser.add_argument("--socket", type=Path, required=True, help="where to listen for the app")
+    parser.add_argument("--threads", type=int, default=32, help="plain functions that may run at the same time")
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds that an invoked run may take")
+    parser.add_argument("--allow-private", action="append", default=[], help="a private address that runs may fetch")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's: it stops this process in its turn
+    end_with_parent()
+    asyncio.run(_serve(options))
+    return 0
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    data = DataDirectory(options.data)
+    store = Store(os.environ.get("WORKLETS_DATABASE_URL") or data.database_url)
+    files = FileStore(store, data.files)
+    images = ImageLoader(files, Egress(allow_private=options.allow_private))
+    services = Services(store=store, files=files, images=images)
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        channel = Channel(reader, writer)
+        host = ProjectHost(
+            channel, services, Checkpoints(data.results), threads=options.threads, timeout=options.timeout
+        )
+        try:
+            await host.serve()
+        finally:
+            writer.close()
+            if not done.done():
+                done.set_result(None)  # the app has gone, and with it what this process is for
+
+    server = await asyncio.start_unix_server(serve, path=str(options.socket))
+    async with server:
+        await done
+    store.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
