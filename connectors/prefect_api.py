@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
@@ -23,6 +23,7 @@ BULK_LIMIT = 100
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 _PASSING_STATUS = frozenset({408, 429, 502, 503, 504})
 _LONGEST_WAIT_S = 5.0
+_PAGE = 200
 
 
 class PrefectState(NamedTuple):
@@ -206,6 +207,20 @@ class PrefectApi:
         """Hand over events. Prefect stores them some time later, and drops them where its queue is full."""
         if events:
             await self._send("POST", "/events", events)
+
+    async def create_artifact(self, artifact: Mapping[str, Any]) -> None:
+        """Store one artifact. Raises BadInput for one that Prefect refuses."""
+        await self._send("POST", "/artifacts/", artifact)
+
+    async def artifact_keys(self, flow_run_ids: Iterable[str]) -> set[tuple[str, str]]:
+        """The (flow run, key) of the artifacts that these flow runs have."""
+        found: set[tuple[str, str]] = set()
+        body: dict[str, Any] = {"artifacts": {"flow_run_id": {"any_": sorted(flow_run_ids)}}, "limit": _PAGE}
+        while True:
+            page = await self._send("POST", "/artifacts/filter", {**body, "offset": len(found)})
+            found |= {(each["flow_run_id"], each["key"]) for each in page}
+            if len(page) < _PAGE:
+                return found
 
     async def count_flow_runs(self, ids: Sequence[str]) -> int:
         """How many of these flow runs Prefect has."""

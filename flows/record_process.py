@@ -27,6 +27,7 @@ from ..connectors.prefect_api import PrefectApi
 from ..connectors.store import Store
 from .ingest import Ingest
 from .outbox import Outbox
+from .prefect_artifacts import Artifacts
 from .recorder import Recorder
 
 logger = logging.getLogger(__name__)
@@ -44,10 +45,17 @@ class RecordProcess:
         store: the store; closed at the end.
         api: Prefect; None only takes the journal in.
         max_runs_per_second: a limit on what is sent to Prefect.
+        public_url: where people reach the files that runs answer with; None sends no artifacts.
     """
 
     def __init__(
-        self, data: DataDirectory, store: Store, api: PrefectApi | None, *, max_runs_per_second: float | None = None
+        self,
+        data: DataDirectory,
+        store: Store,
+        api: PrefectApi | None,
+        *,
+        max_runs_per_second: float | None = None,
+        public_url: str | None = None,
     ) -> None:
         self.data = data
         self.store = store
@@ -55,8 +63,11 @@ class RecordProcess:
         self._stop = asyncio.Event()
         self._stop_ingest = threading.Event()
         self._loop = asyncio.get_running_loop()
+        self.artifacts = Artifacts(api, store, public_url) if api is not None and public_url is not None else None
         self.recorder = (
-            Recorder(Outbox(store), api, max_runs_per_second=max_runs_per_second) if api is not None else None
+            Recorder(Outbox(store), api, max_runs_per_second=max_runs_per_second, artifacts=self.artifacts)
+            if api is not None
+            else None
         )
         self.ingest = Ingest(store, data.journal, on_rows=self._wake_recorder)
 
@@ -97,6 +108,8 @@ class RecordProcess:
         }
         if self.recorder is not None and self.api is not None:
             counters = asdict(self.recorder.counters)
+            if self.artifacts is not None:
+                counters |= {"artifacts": self.artifacts.sent, "artifacts_left_out": self.artifacts.left_out}
             found["prefect"] = {"url": _without_password(self.api.url), "backlog": self.recorder.backlog, **counters}
         return found
 
@@ -148,7 +161,9 @@ async def _serve(options: argparse.Namespace) -> None:
             api_key=os.environ.get("PREFECT_API_KEY"),
             auth_string=os.environ.get("PREFECT_API_AUTH_STRING"),
         )
-    process = RecordProcess(data, store, api, max_runs_per_second=options.max_runs_per_second)
+    process = RecordProcess(
+        data, store, api, max_runs_per_second=options.max_runs_per_second, public_url=options.public_url
+    )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, process.stop)
@@ -164,6 +179,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         help="the store; by default the one in the data directory",
     )
     parser.add_argument("--prefect-api-url", default=os.environ.get("PREFECT_API_URL"), help="http://host:4200/api")
+    parser.add_argument("--public-url", default=None, help="where people reach this server; for pictures in Prefect")
     parser.add_argument("--max-runs-per-second", type=float, default=None, help="send no more than this to Prefect")
     return parser.parse_args(arguments)
 

@@ -26,6 +26,7 @@ from ..connectors.tables import Run
 from .deployments import Deployments
 from .outbox import BEGUN, REFUSED, Outbox
 from .pace import Pace
+from .prefect_artifacts import Artifacts
 from .prefect_shape import final_state, flow_run_spec, node_count, node_events
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ _STALLED_S = 12.0
 _RESENDS = 2
 _REFUSED_AFTER = 5
 _HOPELESS_AFTER = 20
+_MOST_WITH_ARTIFACTS = 500
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Recorder:
         max_runs_per_second: no more runs than this are sent a second; None leaves it to Prefect.
         sample_above: with more runs waiting than this, completed ones are left out at random, failed ones never.
         gather_s: seconds that the first waiting run may wait for others, which then go in one request.
+        artifacts: sends the pictures and tables that runs answer, while few runs wait; None sends none.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class Recorder:
         max_runs_per_second: float | None = None,
         sample_above: int = 50_000,
         gather_s: float = 0.2,
+        artifacts: Artifacts | None = None,
     ) -> None:
         self.outbox = outbox
         self.api = api
@@ -95,6 +99,7 @@ class Recorder:
         self.backlog = 0
         self._sample_above = sample_above
         self._gather_s = gather_s
+        self._artifacts = artifacts
         self._pace = Pace(max_runs_per_second)
         self._deployments = Deployments(outbox, api)
         self._woken = asyncio.Event()
@@ -212,8 +217,7 @@ class Recorder:
                 for worklet, group in by_worklet.items():
                     sent += zip(group, await self._create(worklet, group), strict=True)
                 await self._record_nodes(sent)
-            await self._confirm([id for _, id in sent])
-            await self._mark(rows)
+            await self._finish(sent)
         finally:
             self._bulk_under_way = False
 
@@ -264,8 +268,7 @@ class Recorder:
                 await nodes
             finally:
                 nodes.cancel()
-            await self._confirm([run.id])
-            await self._mark([row])
+            await self._finish([(row, run.id)])
             self.counters.exact += 1
         finally:
             self._exact_under_way -= 1
@@ -319,6 +322,12 @@ class Recorder:
             if count != stored:
                 stored, changed_at = count, time.monotonic()
         return False
+
+    async def _finish(self, sent: Sequence[tuple[Run, str]]) -> None:
+        await self._confirm([id for _, id in sent])
+        if self._artifacts is not None and self.backlog < _MOST_WITH_ARTIFACTS:
+            await self._artifacts.send(sent)
+        await self._mark([row for row, _ in sent])
 
     async def _confirm(self, flow_run_ids: Sequence[str]) -> None:
         """Make sure that Prefect has kept what it said it has. Raises Unavailable."""

@@ -104,6 +104,10 @@ class WorkletsCollector(Collector):
         up.add_metric([], float(bool(prefect.get("prefect_up"))))
         yield from (backlog, up)
         yield _counter("worklets_recorder_recorded", "Runs that Prefect has.", prefect.get("recorded", 0))
+        yield _counter("worklets_recorder_artifacts", "Artifacts that Prefect has.", prefect.get("artifacts", 0))
+        yield _counter(
+            "worklets_recorder_artifacts_left_out", "Artifacts not sent.", prefect.get("artifacts_left_out", 0)
+        )
         yield _counter("worklets_recorder_sampled_out", "Runs left out by sampling.", prefect.get("sampled_out", 0))
         yield _counter("worklets_recorder_refused", "Runs that Prefect would not take.", prefect.get("refused", 0))
 

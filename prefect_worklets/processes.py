@@ -145,7 +145,7 @@ class Instance:
 
     def _recorder(self) -> ChildSpec:
         command = _python("prefect_worklets.flows.record_process", "--data", str(self.settings.data.root))
-        command += ["--prefect-api-url", self.prefect_api]
+        command += ["--prefect-api-url", self.prefect_api, "--public-url", self.settings.public_origin]
         return ChildSpec("recorder", command, self._shared(), niceness=_BACKGROUND)
 
 
