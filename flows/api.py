@@ -19,6 +19,7 @@ from ..connectors.store import Store
 from ..connectors.tables import Worklet as WorkletRow
 from ..connectors.tables import WorkletVersion
 from ..connectors.web import Guard, json_response, read_body, read_json
+from .documents import graph_schema
 from .endpoints import route
 from .files_api import FilesApi
 from .openapi import Paths, openapi
@@ -80,6 +81,7 @@ class WorkletsApi:
             route("/api/worklets/{name}/rollback", self.rollback, "POST"),
             route("/api/projects/{project}/versions", self.push, "POST"),
             route("/api/openapi.json", self.openapi, "GET"),
+            route("/api/schemas/graph", self.graph_schema, "GET"),
         ]
 
     async def list_worklets(self, request: Request) -> Response:
@@ -162,3 +164,8 @@ class WorkletsApi:
         """The OpenAPI document of what is live."""
         await self._guard(request, Role.viewer, "read the API's description")
         return json_response(openapi(self._registry.live.values(), more_paths=self._more_paths))
+
+    async def graph_schema(self, request: Request) -> Response:
+        """The JSON schema of graph documents, as `worklets export` writes them."""
+        await self._guard(request, Role.viewer, "read the API's description")
+        return json_response(graph_schema())

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import keyword
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
-
-from pydantic import ValidationError
+from typing import Any
 
 from ..connectors.errors import DefinitionError
-from .faults import DefinitionFault, Place, definition_fault, did_you_mean
+from .faults import DefinitionFault, Place, definition_fault, did_you_mean, pointer_to
 from .graph import (
     ACTING_KINDS,
+    AttributeStep,
     Branch,
     FromInput,
     FromNode,
@@ -21,11 +21,8 @@ from .graph import (
     needs_of,
     references,
 )
-from .hints import cannot_fit, is_model, name_of
+from .hints import cannot_fit, is_model
 from .queries import faults_of, parameters_of
-
-if TYPE_CHECKING:
-    from .nodes import NodeDefinition
 
 # What each kind that this version runs must be given: its arguments and its settings.
 RUNNABLE_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -39,30 +36,22 @@ RUNNABLE_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 _JOIN = frozenset({"decision", "then", "otherwise"})
 
 
-def check(document: GraphDocument, definitions: Mapping[str, NodeDefinition] | None = None) -> list[DefinitionFault]:
-    """Every fault of a graph; none means that it can run.
+def check(document: GraphDocument) -> list[DefinitionFault]:
+    """Every fault of a graph, traced or made by hand; none means that it can run.
 
-    Args:
-        document: the graph, traced or made by hand.
-        definitions: the nodes' code by node id, where it is at hand: types are then checked as well.
+    Types are checked where the code is: when a function is traced (flows/trace.py), and when a document is read beside
+    its code (flows/fitting.py).
     """
     rules: list[Callable[[GraphDocument], Iterator[DefinitionFault]]] = [
-        _ids_are_unique,
+        _names_are_sound,
         _references_are_known,
         _no_cycles,
         _kinds_are_complete,
+        _decisions_are_whole,
         _arms_stay_inside,
         _values_are_used,
     ]
-    faults = [fault for rule in rules for fault in rule(document)]
-    if definitions is not None:
-        faults += _arguments_match(document, definitions)
-    return faults
-
-
-def ensure_sound(document: GraphDocument, definitions: Mapping[str, NodeDefinition] | None = None) -> None:
-    """Raise DefinitionError with every fault of the graph, if it has one."""
-    raise_faults(document.name, check(document, definitions))
+    return [fault for rule in rules for fault in rule(document)]
 
 
 def raise_faults(name: str, faults: Iterable[DefinitionFault]) -> None:
@@ -73,30 +62,25 @@ def raise_faults(name: str, faults: Iterable[DefinitionFault]) -> None:
         raise DefinitionError(f"The worklet {name!r} has {count} in its definition.", faults=found)
 
 
-def read_document(data: Any) -> GraphDocument:
-    """A graph document from parsed JSON, checked. Raises DefinitionError with every fault."""
-    try:
-        document = GraphDocument.model_validate(data)
-    except ValidationError as error:
-        faults = [
-            definition_fault(f"{'.'.join(map(str, entry['loc'])) or 'the document'}: {entry['msg']}.")
-            for entry in error.errors(include_url=False)
-        ]
-        raise DefinitionError("This is no graph document.", faults=faults) from None
-    ensure_sound(document)
-    return document
-
-
 # --- the rules --------------------------------------------------------------------------------------------
 
 
-def _ids_are_unique(document: GraphDocument) -> Iterator[DefinitionFault]:
-    for id, count in Counter(node.id for node in document.nodes).items():
+def _names_are_sound(document: GraphDocument) -> Iterator[DefinitionFault]:
+    ids = [node.id for node in document.nodes]
+    for id, count in Counter(ids).items():
         if count > 1:
-            yield definition_fault(f"{count} nodes have the id {id!r}.", node=id, fix="give each node an id of its own")
-    for name, count in Counter(each.name for each in document.inputs).items():
-        if count > 1:
-            yield definition_fault(f"{count} inputs have the name {name!r}.", fix="give each input a name of its own")
+            second = document.nodes[ids.index(id, ids.index(id) + 1)]
+            msg = f"{count} nodes have the id {id!r}."
+            yield _at(document, second, msg, "give each node an id of its own", "id")
+    names = [each.name for each in document.inputs]
+    for index, name in enumerate(names):
+        pointer = pointer_to("inputs", index, "name")
+        if name in names[:index]:
+            msg = f"{names.count(name)} inputs have the name {name!r}."
+            yield definition_fault(msg, fix="give each input a name of its own", pointer=pointer)
+        if not name.isidentifier() or keyword.iskeyword(name):
+            fix = "use letters, digits and _, as for a parameter of a function"
+            yield definition_fault(f"the input's name {name!r} is no Python name.", fix=fix, pointer=pointer)
 
 
 def _references_are_known(document: GraphDocument) -> Iterator[DefinitionFault]:
@@ -105,41 +89,59 @@ def _references_are_known(document: GraphDocument) -> Iterator[DefinitionFault]:
     for node in document.nodes:
         for name, argument in node.arguments.items():
             for reference in references(argument):
-                yield from _unknown(reference, nodes, inputs, f"its argument {name!r}", node)
+                for msg, fix in _unknown(reference, nodes, inputs, f"its argument {name!r}"):
+                    yield _at(document, node, msg, fix, "arguments", name)
+        if node.when is not None and node.when.node not in nodes:
+            msg = f"it stands in an arm of {node.when.node!r}, which does not exist."
+            yield _at(document, node, msg, did_you_mean(node.when.node, nodes) or None, "when", "node")
     for reference in references(document.output):
-        yield from _unknown(reference, nodes, inputs, "the output", None)
+        for msg, fix in _unknown(reference, nodes, inputs, "the output"):
+            yield definition_fault(msg, fix=fix, pointer="/output")
     if document.body is not None and document.body not in inputs:
         msg = f"body names the input {document.body!r}, which does not exist."
-        yield definition_fault(msg, fix=did_you_mean(document.body, inputs) or None)
+        yield definition_fault(msg, fix=did_you_mean(document.body, inputs) or None, pointer="/body")
 
 
 def _unknown(
-    reference: FromInput | FromNode, nodes: set[str], inputs: set[str], what: str, node: GraphNode | None
-) -> Iterator[DefinitionFault]:
+    reference: FromInput | FromNode, nodes: set[str], inputs: set[str], what: str
+) -> Iterator[tuple[str, str | None]]:
     sort, name, known = (
         ("input", reference.input, inputs) if isinstance(reference, FromInput) else ("node", reference.node, nodes)
     )
     if name not in known:
-        yield _at(node, f"{what} takes the {sort} {name!r}, which does not exist.", did_you_mean(name, known) or None)
+        yield f"{what} takes the {sort} {name!r}, which does not exist.", did_you_mean(name, known) or None
+    for step in reference.path:
+        if isinstance(step, AttributeStep) and (not step.attribute.isidentifier() or step.attribute.startswith("__")):
+            yield f"{what} takes the attribute {step.attribute!r}, which is no Python name.", "take an item instead"
 
 
 def _no_cycles(document: GraphDocument) -> Iterator[DefinitionFault]:
+    ring = _ring(document)
+    if ring:
+        first = next((node for node in document.nodes if node.id in ring), None)
+        msg = f"nodes wait for each other in a ring: {' → '.join(ring)}."
+        where = pointer_to("nodes", document.nodes.index(first)) if first is not None else None
+        yield definition_fault(msg, fix="take one of these edges away", pointer=where)
+
+
+def _ring(document: GraphDocument) -> list[str]:
     try:
         TopologicalSorter({node.id: needs_of(node) for node in document.nodes}).prepare()
     except CycleError as error:
-        ring = " → ".join(reversed(error.args[1]))
-        yield definition_fault(f"nodes wait for each other in a ring: {ring}.", fix="take one of these edges away")
+        return list(reversed(error.args[1]))
+    return []
 
 
 def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
     for node in document.nodes:
         if node.kind not in RUNNABLE_KINDS:
             runnable = ", ".join(RUNNABLE_KINDS)
-            yield _at(node, f"nodes of the kind {node.kind!r} can't run in this version.", f"use one of {runnable}")
+            msg = f"nodes of the kind {node.kind!r} can't run in this version."
+            yield _at(document, node, msg, f"use one of {runnable}", "kind")
             continue
         arguments, settings = RUNNABLE_KINDS[node.kind]
         if node.kind in ("node", "map") and not node.function:
-            yield _at(node, "it names no function.", "set function to `module:name`")
+            yield _at(document, node, "it names no function.", "set function to `module:name`", "function")
         if node.kind == "node":
             continue
         if node.kind == "map":
@@ -150,22 +152,54 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
             sql = str(node.settings.get("sql") or "")
             arguments = frozenset(parameters_of(sql))
             for msg, fix in faults_of(sql) if sql else ():
-                yield _at(node, msg, fix)
-            yield from _limit_is_sound(node)
+                yield _at(document, node, msg, fix, "settings", "sql")
+            yield from _limit_is_sound(document, node)
         for name in sorted(arguments - set(node.arguments)):
-            yield _at(node, f"its argument {name!r} is missing.", None)
+            yield _at(document, node, f"its argument {name!r} is missing.", None, "arguments")
         for name in sorted(set(node.arguments) - arguments):
-            msg = f"it has no parameter {name!r}."
-            yield _at(node, msg, did_you_mean(name, arguments) or None)
+            close = did_you_mean(name, arguments) or None
+            yield _at(document, node, f"it has no parameter {name!r}.", close, "arguments", name)
         for name in sorted(settings):
             if not isinstance(node.settings.get(name), str) or not node.settings[name]:
-                yield _at(node, f"its setting {name!r} is missing.", f"a {node.kind} node names its {name}")
+                msg = f"its setting {name!r} is missing."
+                yield _at(document, node, msg, f"a {node.kind} node names its {name}", "settings")
 
 
-def _limit_is_sound(node: GraphNode) -> Iterator[DefinitionFault]:
+def _limit_is_sound(document: GraphDocument, node: GraphNode) -> Iterator[DefinitionFault]:
     limit = node.settings.get("limit")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        yield _at(node, f"its limit is {limit!r} rows.", "give a whole number of 1 or more")
+        msg = f"its limit is {limit!r} rows."
+        yield _at(document, node, msg, "give a whole number of 1 or more", "settings", "limit")
+
+
+def _decisions_are_whole(document: GraphDocument) -> Iterator[DefinitionFault]:
+    """A decision has one join, at its own level, and nothing else takes its value; an arm is one of a decision."""
+    decisions = {node.id: node for node in document.nodes if node.kind == "decide" and not node.settings.get("join")}
+    ids = {node.id for node in document.nodes}
+    joined: Counter[str] = Counter()
+    for node in document.nodes:
+        if node.when is not None and node.when.node in ids - set(decisions):
+            msg = f"it stands in an arm of {node.when.node!r}, which decides nothing."
+            yield _at(document, node, msg, "name a node of the kind decide", "when", "node")
+        for name, argument in node.arguments.items():
+            taken = {each.node for each in references(argument) if isinstance(each, FromNode)} & set(decisions)
+            if not node.settings.get("join") or name != "decision":
+                for id in sorted(taken):
+                    msg = f"its argument {name!r} takes the decision {id!r} itself, not what an arm gives."
+                    yield _at(document, node, msg, "take the value of its join", "arguments", name)
+            elif not isinstance(argument, FromNode) or argument.path or not taken:
+                msg = "its argument 'decision' is no decision."
+                yield _at(document, node, msg, "name a node of the kind decide", "arguments", "decision")
+            else:
+                joined[argument.node] += 1
+                if node.when != decisions[argument.node].when:
+                    msg = f"it joins the arms of {argument.node!r}, which stands in another arm than itself."
+                    yield _at(document, node, msg, "give both the same `when`", "when")
+    for id, made in decisions.items():
+        if joined[id] != 1:
+            msg = f"{joined[id]} nodes join its arms."
+            fix = 'one node of the kind decide with the setting "join" takes its arms\' values'
+            yield _at(document, made, msg, fix)
 
 
 def _arms_stay_inside(document: GraphDocument) -> Iterator[DefinitionFault]:
@@ -182,7 +216,11 @@ def _arms_stay_inside(document: GraphDocument) -> Iterator[DefinitionFault]:
                 continue
             who = "the output" if taker is None else f"{taker.id!r}"
             msg = f"{who} takes the value of {id!r}, which is there only if {arm.node!r} goes its way."
-            yield _at(taker, msg, "let decide() return it, and give a value in the other arm too")
+            fix = "let decide() return it, and give a value in the other arm too"
+            if taker is None:
+                yield definition_fault(msg, fix=fix, pointer="/output")
+            else:
+                yield _at(document, taker, msg, fix, "arguments")
 
 
 def _arms(node: GraphNode, nodes: Mapping[str, GraphNode]) -> list[Branch]:
@@ -203,43 +241,30 @@ def _joins(node: GraphNode | None, arm: Branch) -> bool:
 
 
 def _values_are_used(document: GraphDocument) -> Iterator[DefinitionFault]:
-    used = {reference.node for reference in references(document.output) if isinstance(reference, FromNode)}
-    used |= {needed for node in document.nodes for needed in needs_of(node)}
+    needs = {node.id: needs_of(node) for node in document.nodes}
+    outputs = [reference.node for reference in references(document.output) if isinstance(reference, FromNode)]
+    used = {*outputs, *(needed for each in needs.values() for needed in each)}
+    ahead = [*outputs, *(node.id for node in document.nodes if node.kind in ACTING_KINDS)]
+    useful: set[str] = set()
+    while ahead:
+        id = ahead.pop()
+        if id not in useful:
+            useful.add(id)
+            ahead += needs.get(id, [])
+    ring = set(_ring(document))
     for node in document.nodes:
-        if node.id not in used and node.kind not in ACTING_KINDS:
-            yield _at(
-                node,
-                "nobody uses its value.",
+        if node.id in useful or node.kind in ACTING_KINDS:
+            continue
+        if node.id not in used:
+            fix = (
                 "return it, pass it to another node, or take the call away (code that acts on the outside may be "
-                "passed on to the output as well)",
+                "passed on to the output as well)"
             )
-
-
-def _arguments_match(document: GraphDocument, definitions: Mapping[str, NodeDefinition]) -> Iterator[DefinitionFault]:
-    for node in document.nodes:
-        definition = definitions.get(node.id)
-        if node.kind != "node":
-            continue
-        if definition is None:
-            known = sorted(each.path or "" for each in definitions.values())
-            fix = did_you_mean(node.function or "", known) or None
-            yield _at(node, f"its code {node.function!r} is not there.", fix)
-            continue
-        parameters = {parameter.name: parameter for parameter in definition.shape.parameters}
-        for name, argument in node.arguments.items():
-            if name not in parameters:
-                yield _at(node, f"it has no parameter {name!r}.", did_you_mean(name, parameters) or None)
-            elif isinstance(argument, FromNode) and not argument.path and argument.node in definitions:
-                given = definitions[argument.node].shape.returns
-                if cannot_fit(given, parameters[name].hint):
-                    msg = (
-                        f"its parameter {name!r} is {name_of(parameters[name].hint)}, "
-                        f"and {argument.node!r} gives {name_of(given)}."
-                    )
-                    yield _at(node, msg, None)
-        for parameter in parameters.values():
-            if parameter.required and parameter.name not in node.arguments:
-                yield _at(node, f"its parameter {parameter.name!r} is missing.", None)
+            yield _at(document, node, "nobody uses its value.", fix)
+        elif node.id not in ring:
+            takers = ", ".join(repr(id) for id, needed in needs.items() if node.id in needed)
+            msg = f"its value reaches only {takers}, and from there neither the output nor a node that acts."
+            yield _at(document, node, msg, "let the output or another node take what comes of it")
 
 
 def output_cannot_fit(given: Any, wanted: Any) -> bool:
@@ -249,8 +274,7 @@ def output_cannot_fit(given: Any, wanted: Any) -> bool:
     return cannot_fit(given, wanted)
 
 
-def _at(node: GraphNode | None, msg: str, fix: str | None) -> DefinitionFault:
-    if node is None:
-        return definition_fault(msg, fix=fix)
+def _at(document: GraphDocument, node: GraphNode, msg: str, fix: str | None, *parts: str | int) -> DefinitionFault:
     place = Place(node.source.file, node.source.line) if node.source else None
-    return definition_fault(msg, fix=fix, node=node.id, place=place)
+    index = next(index for index, each in enumerate(document.nodes) if each is node)
+    return definition_fault(msg, fix=fix, node=node.id, place=place, pointer=pointer_to("nodes", index, *parts))

@@ -27,31 +27,55 @@ class Place:
 
 @dataclass(frozen=True)
 class DefinitionFault(Fault):
-    """One thing that is wrong in a definition, with the node and the line where it shows."""
+    """One thing that is wrong in a definition, with the node and where it shows.
+
+    That is a line of a source file, or of a document the JSON pointer (RFC 6901) of the part that is wrong.
+    """
 
     node: str | None = None
     file: str | None = None
     line: int | None = None
+    pointer: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The fault as an entry of a problem document's `errors`."""
         entry = super().as_dict()
-        entry.update({"node": self.node, "file": self.file, "line": self.line})
+        entry.update({"node": self.node, "file": self.file, "line": self.line, "pointer": self.pointer})
         return entry
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}: " if self.file else ""
+        place = ""
+        if self.line is not None:
+            place = f"{self.file}:{self.line}: "
+        elif self.file is not None or self.pointer is not None:
+            place = f"{self.file or ''}#{self.pointer or ''}: "
         node = f"node {self.node!r}: " if self.node else ""
         return f"{place}{node}{self.msg}" + (f" ({self.fix})" if self.fix else "")
 
 
 def definition_fault(
-    msg: str, *, fix: str | None = None, node: str | None = None, place: Place | None = None, type: str = "definition"
+    msg: str,
+    *,
+    fix: str | None = None,
+    node: str | None = None,
+    place: Place | None = None,
+    pointer: str | None = None,
+    type: str = "definition",
 ) -> DefinitionFault:
     """A fault whose `loc` is made of the place and the node."""
     file, line = (place.file, place.line) if place else (None, None)
     loc = tuple(part for part in (file, line, node) if part is not None)
-    return DefinitionFault(loc, msg, type, fix, node, file, line)
+    return DefinitionFault(loc, msg, type, fix, node, file, line, pointer)
+
+
+def pointer_to(*parts: str | int) -> str:
+    """The JSON pointer of a part of a document."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def in_document(faults: Iterable[DefinitionFault], file: str | None = None) -> list[DefinitionFault]:
+    """The same faults, with their places in the document instead of in the source that it was made from."""
+    return [replace(fault, file=file, line=None, loc=tuple((fault.pointer or "").split("/")[1:])) for fault in faults]
 
 
 def relative_to(faults: Iterable[Fault], folder: Path) -> list[Fault]:

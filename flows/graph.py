@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 
 from .triggers import Trigger
 
@@ -67,7 +67,23 @@ class ObjectOf(_Part):
     object: dict[str, Argument]
 
 
-Argument = FromInput | FromNode | Constant | ListOf | ObjectOf
+_SORTS = ("input", "node", "constant", "list", "object")
+
+
+def _sort(value: Any) -> str:
+    """What an argument is, by the one key that tells it; so that a fault is told of that sort alone."""
+    has = value.__contains__ if isinstance(value, dict) else lambda key: hasattr(value, key)
+    return next((key for key in _SORTS if has(key)), "constant")
+
+
+Argument = Annotated[
+    Annotated[FromInput, Tag("input")]
+    | Annotated[FromNode, Tag("node")]
+    | Annotated[Constant, Tag("constant")]
+    | Annotated[ListOf, Tag("list")]
+    | Annotated[ObjectOf, Tag("object")],
+    Discriminator(_sort),
+]
 
 
 class SourcePlace(_Part):
@@ -80,9 +96,11 @@ class SourcePlace(_Part):
 class GraphInput(_Part):
     """A parameter of the worklet."""
 
-    name: str
-    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
+    name: str = Field(description="A Python identifier.")
+    type: str | None = Field(default=None, description="As in Python, classes as `module:Name`: `list[shop:Order]`.")
+    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema", description="For programs; `type` decides.")
     required: bool = True
+    default: JsonValue = Field(default=None, description="What it is where it is not given; unless `required`.")
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, serialize_by_alias=True)
 
@@ -114,7 +132,10 @@ class GraphNode(_Part):
 
 
 class GraphDocument(_Part):
-    """A worklet's whole definition, but for the code of its nodes."""
+    """A worklet's whole definition, but for the code of its nodes.
+
+    What a node's function takes and gives (`input_schema`, `output_schema`) is for programs; its code decides.
+    """
 
     version: Literal[1] = 1
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")
@@ -127,6 +148,7 @@ class GraphDocument(_Part):
     body: str | None = Field(default=None, description="The one parameter whose fields are the request's body itself.")
     nodes: tuple[GraphNode, ...] = ()
     output: Argument = Constant(constant=None)
+    output_type: str | None = Field(default=None, description="The type of the result, as that of an input.")
     input_schema: dict[str, Any] = Field(default_factory=dict)
     output_schema: dict[str, Any] = Field(default_factory=dict)
 

@@ -89,8 +89,18 @@ class InputContract:
         return schema
 
 
+def default_as_json(parameter: Parameter) -> Any:
+    """A parameter's default as JSON; None where it has none, or none that is JSON."""
+    if parameter.required:
+        return None
+    try:
+        return _default_as_json(parameter)
+    except (PydanticSerializationError, ValueError):
+        return None
+
+
 def _default_as_json(parameter: Parameter) -> Any:
-    """A parameter's default as JSON. Raises PydanticSerializationError."""
+    """A parameter's default as JSON. Raises PydanticSerializationError, ValueError."""
     adapter = adapter_of(parameter.hint) if parameter.hint is not Any else None
     if adapter is None:
         adapter = TypeAdapter(Any)

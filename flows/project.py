@@ -57,7 +57,12 @@ class Project:
             if node.function is not None and self.tree is not None:
                 changes["function"] = self.tree.plain_name(node.function)
             nodes.append(node.model_copy(update=changes))
-        return document.model_copy(update={"nodes": tuple(nodes)})
+        inputs = tuple(each.model_copy(update={"type": self._plain_type(each.type)}) for each in document.inputs)
+        output_type = self._plain_type(document.output_type)
+        return document.model_copy(update={"nodes": tuple(nodes), "inputs": inputs, "output_type": output_type})
+
+    def _plain_type(self, text: str | None) -> str | None:
+        return text if text is None or self.tree is None else text.replace(f"{self.tree.package}.", "")
 
 
 def load_project(
@@ -137,6 +142,26 @@ def _load_apart(
                 )
             )
         project.worklets[name] = RemoteWorklet(graph, folder, hosts, has_images=name in pictured)
+
+
+def load_file(path: Path) -> Project:
+    """Import one file of a source tree, with what it imports, and collect its worklets.
+
+    Raises:
+        DefinitionError: with every fault; its siblings are not looked at.
+    """
+    folder = path.resolve().parent
+    project = Project(folder, tree_hash(folder))
+    faults: list[Fault] = []
+    project.tree = tree = SourceTree(folder, project.content_hash[:16])
+    tree.open()
+    module = _imported(tree, path.stem, path.resolve(), folder, faults)
+    if module is not None:
+        _collect(module, path, project, faults)
+    if faults:
+        tree.close()
+        raise DefinitionError(f"{path} can't be loaded.", faults=relative_to(_once(faults), folder))
+    return project
 
 
 def _once(faults: list[Fault]) -> list[Fault]:

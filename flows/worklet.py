@@ -16,8 +16,9 @@ from .context import Models, RunContext, Services, given_models
 from .engine import Engine, Execution
 from .faults import DefinitionFault, Place, caller_locals, caller_place, definition_fault
 from .graph import FromInput, GraphDocument, GraphInput
+from .hint_text import written_hint
 from .hints import Shape, name_of, schema_of, shape_of
-from .inputs import InputContract, Misfit, OutputContract
+from .inputs import InputContract, Misfit, OutputContract, default_as_json
 from .plan import Plan, compile_plan
 from .symbols import Symbol, hint_of, written
 from .trace import Trace, current_trace, no_trace
@@ -208,11 +209,18 @@ def _define(
         timeout=timeout,
         triggers=tuple(triggers),
         inputs=tuple(
-            GraphInput(name=each.name, schema_=schema_of(each.hint), required=each.required)
+            GraphInput(
+                name=each.name,
+                type=written_hint(each.hint),
+                schema_=schema_of(each.hint),
+                required=each.required,
+                default=default_as_json(each),
+            )
             for each in shape.parameters
         ),
         nodes=tuple(trace.nodes),
         output=trace.argument(output, "the result"),
+        output_type=written_hint(shape.returns),
         output_schema=schema_of(shape.returns, "serialization"),
     )
     known = {fault.node for fault in trace.faults}

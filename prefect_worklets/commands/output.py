@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
+
+from ..connectors.errors import BadInput
 
 _WIDEST = 60
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
@@ -51,6 +54,15 @@ def print_aligned(lines: Sequence[Sequence[str]]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def written_file(output: Path, write: Callable[[], object]) -> None:
+    """Write a file and name it on stderr. Raises BadInput where it can't be written."""
+    try:
+        write()
+    except OSError as error:
+        raise BadInput(f"{output} can't be written: {error.strerror or error}.") from None
+    print(output, file=sys.stderr)
 
 
 def local_time(microseconds: int) -> str:

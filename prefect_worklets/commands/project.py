@@ -10,7 +10,7 @@ import typer
 
 from ..connectors.errors import BadInput, SetupError
 from .options import DataOption, JsonOption, client_of, json_argument
-from .output import print_json, print_rows
+from .output import print_json, print_rows, written_file
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -176,7 +176,7 @@ def invoke(
         return
     import orjson
 
-    _written(output, lambda: output.write_bytes(orjson.dumps(answer, option=orjson.OPT_INDENT_2) + b"\n"))
+    written_file(output, lambda: output.write_bytes(orjson.dumps(answer, option=orjson.OPT_INDENT_2) + b"\n"))
 
 
 def _with_files(body: Any, files: list[str]) -> dict[str, Any]:
@@ -194,14 +194,6 @@ def _with_files(body: Any, files: list[str]) -> dict[str, Any]:
 def _save_picture(client: Client, name: str, body: Any, output: Path) -> None:
     picture = client.worklets[name].picture(body)
     if output.suffix.lower() == ".png":
-        _written(output, lambda: output.write_bytes(picture.encoded()[0]))
+        written_file(output, lambda: output.write_bytes(picture.encoded()[0]))
     else:
-        _written(output, lambda: picture.pil().save(output))
-
-
-def _written(output: Path, write: Any) -> None:
-    try:
-        write()
-    except OSError as error:
-        raise BadInput(f"{output} can't be written: {error.strerror or error}.") from None
-    print(output, file=sys.stderr)
+        written_file(output, lambda: picture.pil().save(output))

@@ -185,3 +185,10 @@ class TestFiles:
         assert (await server.client.get("/api/files/nope", headers=headers)).status_code == 404
         huge = {**headers, "content-length": "99999999999"}
         assert (await server.client.post("/api/files", content=b"x", headers=huge)).status_code == 413
+
+
+async def test_the_schema_of_graph_documents_is_there_for_those_who_may_read(server: Server) -> None:
+    found = await get(server, "/api/schemas/graph")
+    assert found.status_code == 200
+    assert "nodes" in found.json()["properties"]
+    assert (await server.client.get("/api/schemas/graph")).status_code == 401

@@ -5,7 +5,8 @@ from typing import Any, Literal, NewType, TypedDict
 
 import pytest
 from prefect_worklets.connectors.errors import BadInput, DefinitionError
-from prefect_worklets.flows.checks import check, read_document
+from prefect_worklets.flows.checks import check
+from prefect_worklets.flows.documents import read_document
 from prefect_worklets.flows.hints import cannot_fit
 from prefect_worklets.flows.nodes import node
 from prefect_worklets.flows.triggers import cron, kafka

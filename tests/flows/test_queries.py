@@ -10,8 +10,8 @@ from prefect_worklets.connectors.errors import DefinitionError, NodeFailed
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.connectors.tables import TableRow
 from prefect_worklets.flows.checkpoints import Checkpoints, with_checkpoints
-from prefect_worklets.flows.checks import read_document
 from prefect_worklets.flows.context import Services
+from prefect_worklets.flows.documents import read_document
 from prefect_worklets.flows.engine import Engine, RunResult, new_run_id
 from prefect_worklets.flows.nodes import node, query, save
 from prefect_worklets.flows.queries import parameters_of
