@@ -16,3 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 1 if item.get_closest_marker("asyncio") is not None else 2
 
     items.sort(key=place)
+    for item in items:
+        # Side by side, a file stays with one process, whose fixtures it shares; its browser tests apart, so that
+        # they come last in each process.
+        item.add_marker(pytest.mark.xdist_group(f"{item.path}:{place(item)}"))
