@@ -163,6 +163,14 @@ class Egress:
             self._tls = httpx.create_ssl_context()
         return self._tls
 
+    def check(self, url: str) -> None:
+        """Raise BadInput for a URL that, by its text, may not be fetched. Its host is checked at connecting."""
+        self._checked(url)
+
+    def backend(self) -> httpcore.AsyncNetworkBackend:
+        """What connects to checked addresses only, for a pool of connections of its own."""
+        return _CheckedBackend(self._addresses)
+
     # --- what is let through --------------------------------------------------------------------------
 
     def _checked(self, url: str, after: httpx.URL | None = None) -> httpx.URL:

@@ -10,6 +10,7 @@ WorkletsError
 ├── TooLarge          413
 ├── TooMany           429  too often in a short time; `wait` says for how long to wait
 ├── NodeFailed        500  a node of a worklet raised
+├── RequestFailed     502  another server gave a request of ours no success
 ├── ModelFailed       502  a model raised, crashed or answered nonsense
 ├── Unavailable       503  a part is down or still starting; trying again helps
 ├── TookTooLong       504
@@ -120,13 +121,25 @@ class TooMany(WorkletsError):
 
 
 class NodeFailed(WorkletsError):
-    """A node of a worklet raised. `node` names it."""
+    """A node of a worklet raised. `node` names it; `repeatable` says whether another attempt may help."""
 
     status, title = 500, "A node failed"
 
-    def __init__(self, detail: str, *, node: str, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, detail: str, *, node: str, faults: Iterable[Fault] = (), repeatable: bool = True) -> None:
         super().__init__(detail, faults=faults)
         self.node = node
+        self.repeatable = repeatable
+
+
+class RequestFailed(WorkletsError):
+    """Another server gave no success. `repeatable`: asking again may help, after `wait` seconds."""
+
+    status, title = 502, "A request failed"
+
+    def __init__(self, detail: str, *, repeatable: bool, wait: float = 0.0) -> None:
+        super().__init__(detail)
+        self.repeatable = repeatable
+        self.wait = wait
 
 
 class ModelFailed(WorkletsError):

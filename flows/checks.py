@@ -23,6 +23,8 @@ from .graph import (
 )
 from .hints import cannot_fit, is_model
 from .queries import faults_of, parameters_of
+from .requesting import ARGUMENTS as HTTP_ARGUMENTS
+from .requesting import faults_of as http_faults_of
 
 # What each kind that this version runs must be given: its arguments and its settings.
 RUNNABLE_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -30,9 +32,12 @@ RUNNABLE_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "model": (frozenset({"inputs"}), frozenset({"model"})),
     "save": (frozenset({"row"}), frozenset({"table"})),
     "query": (frozenset(), frozenset({"sql"})),  # its arguments are the statement's own
+    "http": (frozenset({"url"}), frozenset({"method"})),
     "decide": (frozenset({"value"}), frozenset()),
     "map": (frozenset(), frozenset({"over"})),  # its arguments are those of its code
 }
+# What it may be given besides.
+_OPTIONAL: Mapping[str, frozenset[str]] = {"http": frozenset(HTTP_ARGUMENTS)}
 _JOIN = frozenset({"decision", "then", "otherwise"})
 
 
@@ -154,10 +159,14 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
             for msg, fix in faults_of(sql) if sql else ():
                 yield _at(document, node, msg, fix, "settings", "sql")
             yield from _limit_is_sound(document, node)
+        if node.kind == "http":
+            for http_msg, http_fix in http_faults_of(node):
+                yield _at(document, node, http_msg, http_fix)
         for name in sorted(arguments - set(node.arguments)):
             yield _at(document, node, f"its argument {name!r} is missing.", None, "arguments")
-        for name in sorted(set(node.arguments) - arguments):
-            close = did_you_mean(name, arguments) or None
+        allowed = arguments | _OPTIONAL.get(node.kind, frozenset())
+        for name in sorted(set(node.arguments) - allowed):
+            close = did_you_mean(name, allowed) or None
             yield _at(document, node, f"it has no parameter {name!r}.", close, "arguments", name)
         for name in sorted(settings):
             if not isinstance(node.settings.get(name), str) or not node.settings[name]:

@@ -14,6 +14,7 @@ from ..connectors.access import Principal
 from ..connectors.errors import DefinitionError, SetupError
 from ..connectors.files import FileStore
 from ..connectors.images import ImageLoader
+from ..connectors.outgoing import Outgoing
 from ..connectors.store import Store
 from .waiting import wait_for
 
@@ -55,6 +56,7 @@ class Services:
     store: Store | None = None
     files: FileStore | None = None
     images: ImageLoader | None = None
+    outgoing: Outgoing | None = None
 
 
 class RunContext:

@@ -5,6 +5,7 @@ Prefect is imported here alone, so that serving needs none of it.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import Flow, State, Task
 
-from ..connectors.errors import BadInput, TookTooLong
+from ..connectors.errors import TookTooLong
 from .context import RunContext, Services
-from .engine import Engine
+from .engine import Engine, pause_before, worth_repeating
 from .plan import Plan
 from .steps import CodeStep, Step, Values
 
@@ -121,7 +122,12 @@ class _TaskStep(Step):
 
 
 async def _worth_repeating(task: Task[..., Any], run: Any, state: State[Any]) -> bool:
-    return not isinstance(await state.result(raise_on_failure=False), BadInput)
+    failure = await state.result(raise_on_failure=False)
+    if isinstance(failure, BaseException) and worth_repeating(failure):
+        # A task's delays are fixed beforehand; what a failure asks for comes before them.
+        await asyncio.sleep(pause_before(failure, 0.0, 0))
+        return True
+    return False
 
 
 async def _run_step(step: Step, values: Values, context: RunContext, executor: Executor) -> Any:

@@ -30,6 +30,8 @@ _FAILURES = (Exception, SystemExit)
 _SHORT = 500
 # A submitted run whose worklet sets no limit of its own; nobody waits for its answer.
 LATER_SECONDS = 86_400.0
+# Seconds that a server may ask a node to wait before the next attempt; who asks for more makes it fail.
+MOST_WAIT = 120.0
 
 
 def new_run_id() -> str:
@@ -164,7 +166,7 @@ class Execution:
         return True
 
     def _quick_failure(self, step: Step, began: int, error: BaseException) -> bool:
-        if step.retries and _worth_repeating(error):
+        if step.retries and worth_repeating(error):
             self.retrying[step] = (began, error)
             return False
         self._fail(step, began, error)
@@ -250,7 +252,7 @@ class Execution:
         try:
             value = step.try_quick(self.values, self.context)
         except _FAILURES as error:
-            if step.retries and _worth_repeating(error):
+            if step.retries and worth_repeating(error):
                 self.retrying[step] = (began, error)
                 return False
             self._fail(step, began, error)
@@ -278,12 +280,12 @@ class Execution:
                     skipped = self.values[step.slot] is SKIPPED
                     entry[2], entry[4] = "skipped" if skipped else "completed", (_clock() - began) // 1000
                     return
-            if attempt >= step.retries or not _worth_repeating(failure):
+            if attempt >= step.retries or not worth_repeating(failure):
                 self.entries.remove(entry)
                 self._fail(step, began, failure)
                 raise _StepFailed from failure
             logger.info("node %r failed (%r); attempt %d follows", step.id, failure, attempt + 2)
-            await asyncio.sleep(step.backoff * 2**attempt)
+            await asyncio.sleep(pause_before(failure, step.backoff, attempt))
             attempt += 1
             failure = None
 
@@ -335,8 +337,16 @@ class _StepFailed(Exception):
     """The failure is noted in the execution; this only unwinds."""
 
 
-def _worth_repeating(failure: BaseException) -> bool:
-    return not isinstance(failure, BadInput)
+def worth_repeating(failure: BaseException) -> bool:
+    """Whether another attempt may end better; a failure that knows says so by `repeatable`."""
+    if getattr(failure, "wait", 0.0) > MOST_WAIT:
+        return False
+    return not isinstance(failure, BadInput) and getattr(failure, "repeatable", True) is True
+
+
+def pause_before(failure: BaseException, backoff: float, attempt: int) -> float:
+    """Seconds before the attempt after number `attempt`: the back-off, or what a failure's `wait` asks for."""
+    return max(float(backoff * 2**attempt), float(getattr(failure, "wait", 0.0)))
 
 
 def _too_long(step: Step) -> TookTooLong:

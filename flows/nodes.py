@@ -194,7 +194,7 @@ class ModelNode:
         self.version = version
         settings: dict[str, JsonValue] = {"model": name, "version": version}
         self._definition = NodeDefinition(
-            "model", _slug(name), _ONE_INPUT, settings=settings, timeout=timeout, retries=retries, backoff=backoff
+            "model", node_id(name), _ONE_INPUT, settings=settings, timeout=timeout, retries=retries, backoff=backoff
         )
 
     def __call__(self, inputs: Any) -> Any:
@@ -236,7 +236,7 @@ class SaveNode:
 
     def __init__(self, table: str) -> None:
         self.table = table
-        self._definition = NodeDefinition("save", f"save_{_slug(table)}", _ONE_ROW, settings={"table": table})
+        self._definition = NodeDefinition("save", f"save_{node_id(table)}", _ONE_ROW, settings={"table": table})
 
     def __call__(self, row: Any) -> Any:
         """Place the node; it gives the row back. Raises DefinitionError outside a worklet's definition."""
@@ -328,8 +328,9 @@ def query(
     if not isinstance(sql, str) or not sql.strip():
         fault = definition_fault(f"query() wants a SQL statement and found {sql!r}.", place=caller_place())
         raise DefinitionError("A query node is defined wrongly.", faults=[fault])
-    return QueryNode(sql, _slug(name), limit, timeout, retries, backoff)
+    return QueryNode(sql, node_id(name), limit, timeout, retries, backoff)
 
 
-def _slug(name: str) -> str:
+def node_id(name: str) -> str:
+    """The name as a node may be called."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-") or "node"

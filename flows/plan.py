@@ -30,11 +30,14 @@ from .hints import Parameter, adapter_of, name_of
 from .mapping import MapStep
 from .queries import QueryStep
 from .quickness import Pace
+from .requesting import HttpStep
 from .steps import AsyncStep, CodeStep, Getter, ModelStep, SaveStep, Step, Values
 
 if TYPE_CHECKING:
     from .nodes import NodeDefinition
 
+# Kinds whose values have no type of their own.
+_UNTYPED = frozenset({"model", "query", "http"})
 # Types that numpy values are turned into before they are checked.
 _PLAIN = (list, tuple, set, dict, int, float, str, bool)
 
@@ -126,6 +129,9 @@ class _Compiler:
             return SaveStep(node, slot, self.getter(node.arguments["row"]))
         if node.kind == "query":
             return QueryStep(node, slot, {name: self.getter(each) for name, each in node.arguments.items()})
+        if node.kind == "http":
+            given = {name: self.getter(each) for name, each in node.arguments.items()}
+            return HttpStep(node, slot, given, definition.shape.returns if definition is not None else Any)
         if node.kind == "decide":
             return self._decision(node, slot)
         if node.kind == "map" and definition is not None and definition.function is not None:
@@ -173,7 +179,7 @@ class _Compiler:
 
     def _fit(self, node: GraphNode, parameter: Parameter, argument: Argument) -> Callable[[Any], Any] | None:
         """What a model answers or a query finds has no known type, so it is fitted to the parameter's."""
-        if isinstance(argument, FromNode) and (kind := self._nodes[argument.node].kind) in ("model", "query"):
+        if isinstance(argument, FromNode) and (kind := self._nodes[argument.node].kind) in _UNTYPED:
             return fitter(parameter, f"node {node.id!r}", f"the {kind} node {argument.node!r}")
         return None
 

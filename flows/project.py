@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import tomllib
 import traceback
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,15 +14,18 @@ from typing import Any
 
 from ..bentos.environments import check_requirements
 from ..connectors.errors import DefinitionError, Fault, SetupError
+from ..connectors.outgoing import is_host_pattern
 from .bundle import source_files, tree_hash
 from .faults import DefinitionFault, Place, definition_fault, relative_to
 from .graph import GraphDocument
 from .isolation import SourceTree
 from .project_hosts import ProjectHosts, Tree
 from .remote import RemoteWorklet
+from .requesting import host_fault
 from .worklet import Worklet
 
 VIEWS_FOLDER = "views"
+SETTINGS_FILE = "pyproject.toml"
 _SKIPPED_FOLDERS = frozenset({"tests", "test", "docs"})
 _SKIPPED_FILES = frozenset({"setup.py", "conftest.py"})
 
@@ -101,6 +105,7 @@ def load_project(
         module = _imported(tree, found.name, found.path, folder, faults)
         if module is not None:
             _collect(module, found.path, project, faults)
+    _limit_requests(project, faults)
     if not faults:
         for requirements, modules in apart.items():
             _load_apart(project, modules, requirements, hosts, faults)
@@ -292,6 +297,32 @@ def _collect(module: ModuleType, path: Path, project: Project, faults: list[Faul
                 )
             )
         project.worklets[value.name] = value
+
+
+def _limit_requests(project: Project, faults: list[Fault]) -> None:
+    """Hold the worklets' requests to `http_hosts` under `[tool.worklets]` in the project's pyproject.toml."""
+    path = project.folder / SETTINGS_FILE
+    if not path.is_file():
+        return
+    try:
+        settings = tomllib.loads(path.read_text()).get("tool", {}).get("worklets", {})
+    except (ValueError, AttributeError) as error:
+        faults.append(definition_fault(f"it is no TOML: {error}.", place=Place(str(path), 1)))
+        return
+    hosts = settings.get("http_hosts", []) if isinstance(settings, dict) else []
+    if not isinstance(hosts, list) or not all(isinstance(host, str) and is_host_pattern(host) for host in hosts):
+        what = f"http_hosts under [tool.worklets] is {hosts!r}."
+        fix = 'write a list of hosts: ["api.example.com", "*.example.org"]'
+        faults.append(definition_fault(what, place=Place(str(path), 1), fix=fix))
+        return
+    for worklet in project.worklets.values() if hosts else ():
+        assert isinstance(worklet, Worklet)  # those of other environments are held to it in their processes
+        for node in worklet.graph.nodes:
+            found = host_fault(node, hosts) if node.kind == "http" else None
+            if found is not None:
+                place = Place(node.source.file, node.source.line) if node.source else worklet.place
+                faults.append(definition_fault(found[0], fix=found[1], node=node.id, place=place))
+        worklet.limit_requests(hosts)
 
 
 def _views(folder: Path, faults: list[Fault]) -> dict[str, dict[str, Any]]:

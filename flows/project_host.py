@@ -26,6 +26,7 @@ from ..connectors.files import FileStore
 from ..connectors.images import ImageLoader
 from ..connectors.layout import DataDirectory
 from ..connectors.lifeline import end_with_parent
+from ..connectors.outgoing import Outgoing
 from ..connectors.store import Store
 from .channel import Channel, as_error, as_message
 from .checkpoints import Checkpoints
@@ -208,6 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=32, help="plain functions that may run at the same time")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds that an invoked run may take")
     parser.add_argument("--allow-private", action="append", default=[], help="a private address that runs may fetch")
+    parser.add_argument("--http-host", action="append", default=[], help="a host that requests may go to")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's: it stops this process in its turn
@@ -220,8 +222,9 @@ async def _serve(options: argparse.Namespace) -> None:
     data = DataDirectory(options.data)
     store = Store(os.environ.get("WORKLETS_DATABASE_URL") or data.database_url)
     files = FileStore(store, data.files)
-    images = ImageLoader(files, Egress(allow_private=options.allow_private))
-    services = Services(store=store, files=files, images=images)
+    egress = Egress(allow_private=options.allow_private)
+    outgoing = Outgoing(egress, options.http_host)
+    services = Services(store=store, files=files, images=ImageLoader(files, egress), outgoing=outgoing)
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -239,6 +242,7 @@ async def _serve(options: argparse.Namespace) -> None:
     server = await asyncio.start_unix_server(serve, path=str(options.socket))
     async with server:
         await done
+    await outgoing.close()
     store.close()
 
 

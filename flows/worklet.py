@@ -103,6 +103,16 @@ class Worklet(Generic[P, R]):
         other.__dict__.pop("flow", None)  # made for the models of before
         return other
 
+    def limit_requests(self, hosts: Sequence[str]) -> None:
+        """Let its HTTP nodes reach these hosts alone."""
+        own = {"hosts": list(hosts)}
+        nodes = tuple(
+            node.model_copy(update={"settings": {**node.settings, **own}}) if node.kind == "http" else node
+            for node in self.graph.nodes
+        )
+        self.graph = self.graph.model_copy(update={"nodes": nodes})
+        self.plan = compile_plan(self.graph, self.definitions)
+
     def reachable_models(self) -> Models | None:
         """Where direct calls get their models: `using_models`, else `with_models`, else nowhere (None)."""
         given = given_models()

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .flows.deciding import decide
     from .flows.mapping import map
     from .flows.nodes import model, node, query, save
+    from .flows.requesting import http
     from .flows.triggers import cron
     from .flows.worklet import Worklet, worklet
 
@@ -75,6 +76,7 @@ __all__ = [
     "cron",
     "decide",
     "deploy",
+    "http",
     "map",
     "model",
     "node",
@@ -92,6 +94,7 @@ _HOMES = {
     "Worklet": ".flows.worklet",
     "cron": ".flows.triggers",
     "decide": ".flows.deciding",
+    "http": ".flows.requesting",
     "map": ".flows.mapping",
     "worklet": ".decorators",
     **dict.fromkeys(("RunContext", "context"), ".flows.context"),

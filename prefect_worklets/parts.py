@@ -20,6 +20,7 @@ from .connectors.egress import Egress
 from .connectors.files import FileStore
 from .connectors.images import ImageLoader
 from .connectors.meters import Meters
+from .connectors.outgoing import Outgoing
 from .connectors.passwords import Passwords
 from .connectors.secret import derived_key
 from .connectors.shares import Shares
@@ -67,7 +68,10 @@ class Parts:
             weights=weights,
             idle_seconds=settings.idle_seconds,
         )
-        services = Services(models=self.router, store=self.store, files=self.files, images=self.images)
+        self.outgoing = Outgoing(self.egress, settings.http_hosts)
+        services = Services(
+            models=self.router, store=self.store, files=self.files, images=self.images, outgoing=self.outgoing
+        )
         self.engine = Engine(services=services, threads=settings.threads, timeout=settings.timeout)
         self.hosts = ProjectHosts(
             data, self.deployer.environments, self.router,
@@ -111,6 +115,7 @@ class Parts:
                     await task
             await self.hosts.stop()
             await self.deployer.stop()
+            await self.outgoing.close()
             self.engine.close()
             self.later_engine.close()
             self.journal.close()
@@ -137,7 +142,8 @@ class Parts:
 
 def _host_options(settings: Settings) -> list[str]:
     options = ["--threads", str(settings.threads), "--timeout", str(settings.timeout)]
-    return [*options, *(f"--allow-private={each}" for each in settings.allow_private)]
+    options += [f"--allow-private={each}" for each in settings.allow_private]
+    return [*options, *(f"--http-host={each}" for each in settings.http_hosts)]
 
 
 def take_views(session: Session, documents: Mapping[str, dict[str, Any]], by: str | None) -> None:

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         description="Private networks (`10.0.0.0/8`) or `host:port` that URLs from users may lead to, as a JSON list. "
         "By default none.",
     )
+    http_hosts: list[str] = Field(
+        default_factory=list,
+        description="The only hosts that `pw.http` may reach (`api.example.com`, `*.example.com`, `host:port`), as a "
+        "JSON list. By default all.",
+    )
     idle_seconds: float = Field(
         default=900,
         gt=0,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from prefect_worklets.flows.journal import RunRecord
 from prefect_worklets.flows.recent import RecentRuns
 from prefect_worklets.flows.registry import Registry
 from starlette.applications import Starlette
+
+from .listening import Listener
 
 
 @dataclass
@@ -163,3 +166,15 @@ async def server(store: Store, tmp_path: Path) -> AsyncIterator[Server]:
 @pytest.fixture
 def models() -> PlainModels:
     return PlainModels()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    server = Listener()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.held.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()

@@ -3,10 +3,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from prefect_worklets.connectors.errors import BadInput, NodeFailed, TookTooLong
 from prefect_worklets.flows.nodes import node
+from prefect_worklets.flows.requesting import http
 from prefect_worklets.flows.worklet import worklet
 from pydantic import BaseModel
 
@@ -101,6 +103,19 @@ async def test_failures_are_the_same() -> None:
         await breaking.flow()
     with pytest.raises(TookTooLong, match="'late' took longer"):
         await too_late.flow()
+
+
+@pytest.mark.usefixtures("prefect")
+async def test_a_request_is_repeated_as_a_task_too(listener) -> None:
+    url = f"http://{listener.address}/thing"
+    listener.plan = [(503, {"retry-after": "0"}, b"")]
+
+    @worklet
+    def ask() -> Any:
+        return http("GET", url, backoff=0)
+
+    assert (await ask.flow())["path"] == "/thing"
+    assert len(listener.asked) == 2
 
 
 def test_defining_and_calling_a_worklet_needs_no_prefect() -> None:
