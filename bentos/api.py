@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import orjson
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,15 +22,17 @@ from ..connectors.images import Image, ImageLoader
 from ..connectors.layout import DataDirectory
 from ..connectors.web import Guard, json_response, problem_response, read_body, read_json
 from . import zoo
+from .answers import accepted, respond
+from .bodies import is_small_json, media_type, read_inputs, small_json
 from .deployer import Deployer
 from .presenting import show_model, show_version
 from .router import Router
 from .signature import Signature
+from .slots import Prediction
 
 PREDICT_LIMIT = 20_000_000
 UPLOAD_LIMIT = 2_000_000_000
 MAX_TIMEOUT = 600.0
-_LIMITED_JSON = 100_000
 
 Handler = Callable[[Request], Awaitable[Response]]
 _Body = TypeVar("_Body", bound=BaseModel)
@@ -116,25 +118,37 @@ class ModelRoutes:
     # --- asking a model -------------------------------------------------------------------------------
 
     async def predict(self, request: Request) -> Response:
-        """`{"inputs": ...}` → `{"outputs", "model", "version"}`; `?timeout=` seconds."""
+        """`{"inputs": ...}` → `{"outputs", "model", "version"}`; `?timeout=` seconds.
+
+        Inputs come as JSON, as a `.npy` array, or as a form; the answer is what `Accept` names of JSON, .npy and PNG.
+        """
         await self._guard(request, Role.operator, "ask models")
         name, _, version = request.path_params["name"].partition("@")
-        body = await _parsed(await read_body(request, self._predict_limit))
-        if not isinstance(body, dict) or "inputs" not in body:
-            raise BadInput(
-                "The body must be an object with `inputs`.", faults=[Fault(("inputs",), "is missing", "missing")]
-            )
-        inputs = body["inputs"]
+        kind = media_type(request.headers.get("content-type", ""))
+        kinds = accepted(request.headers.get("accept", ""))
+        timeout = _timeout(request)
+        body = await read_body(request, self._predict_limit)
+        if is_small_json(kind, body):
+            inputs = small_json(body)
+        else:
+            inputs = await read_inputs(kind, body, request.scope, await self._signature(name, version or None))
         quick = self._router.quick(name, version or None)
         if quick is None or _long(inputs):
             inputs = await self._with_images(name, version or None, inputs)
-            made = await self._router.predict(name, inputs, version or None, timeout=_timeout(request))
+            made = await self._router.predict(name, inputs, version or None, timeout=timeout)
         else:
             made = quick(inputs)
-        signature = self._router.signature(made.model, made.version) if self._known(made.model, made.version) else None
-        outputs = await _dumped(signature, made.outputs)
-        answer = {"outputs": outputs, "model": made.model, "version": made.version}
-        return json_response(answer, headers={"x-model-version": made.version})
+        return await respond(made, self._answered_by(made), kinds)
+
+    def _answered_by(self, made: Prediction) -> Signature:
+        known = self._known(made.model, made.version)
+        return self._router.signature(made.model, made.version) if known else Signature(inputs=())
+
+    async def _signature(self, name: str, version: str | None) -> Signature:
+        """What a model takes, once it is loaded. Raises NotFound."""
+        if not self._loaded(name, version):
+            await self._deployer.ensure(name, version)
+        return self._router.signature(name, version)
 
     def _known(self, name: str, version: str) -> bool:
         live = self._router.live(name)
@@ -144,9 +158,8 @@ class ModelRoutes:
         """The inputs, pictures that are given by URL or file fetched."""
         if self._images is None:
             return inputs
-        if not self._loaded(name, version):
-            await self._deployer.ensure(name, version)
-        pictures = [field.name for field in self._router.signature(name, version).inputs if field.kind == "image"]
+        signature = await self._signature(name, version)
+        pictures = [field.name for field in signature.inputs if field.kind == "image"]
         if not pictures:
             return inputs
         if not isinstance(inputs, dict):
@@ -301,21 +314,6 @@ async def _quietly(work: Awaitable[Any]) -> None:
         return
 
 
-async def _parsed(body: bytes) -> Any:
-    try:
-        return orjson.loads(body) if len(body) <= _LIMITED_JSON else await asyncio.to_thread(orjson.loads, body)
-    except orjson.JSONDecodeError as error:
-        raise BadInput(f"The body is not valid JSON: {error}.") from None
-
-
-async def _dumped(signature: Signature | None, outputs: Any) -> Any:
-    if signature is None:
-        signature = Signature(inputs=())
-    if any(field.kind == "image" for field in signature.outputs):  # encoding a picture takes its time
-        return await asyncio.to_thread(signature.dump, outputs)
-    return signature.dump(outputs)
-
-
 async def _fetched(value: str, field: str, images: ImageLoader) -> Image:
     return (await _fetched_all({field: value}, images))[field]
 
@@ -339,6 +337,8 @@ async def _fetched_all(found: Mapping[str, str], images: ImageLoader) -> dict[st
 
 def _long(inputs: Any) -> bool:
     rows = next(iter(inputs.values()), None) if isinstance(inputs, dict) else inputs
+    if isinstance(rows, np.ndarray):
+        return rows.size > 2000
     return isinstance(rows, list) and len(rows) > 200
 
 

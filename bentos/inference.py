@@ -34,6 +34,8 @@ def field_of_sample(name: str, sample: Any, **more: Any) -> Field:
         return Field(name=name, kind="number", dtype=_NUMBERS[type(sample)], **more)
     if isinstance(sample, str):
         return Field(name=name, kind="text", **more)
+    if isinstance(sample, bytes):
+        return Field(name=name, kind="file", **more)
     return Field(name=name, kind="json", **more)
 
 
@@ -125,6 +127,8 @@ def _field_of_hint(name: str, hint: Any, more: dict[str, Any]) -> Field | None:
         return Field(name=name, kind="image", passed=image, **more)
     if hint in _NUMBERS:
         return Field(name=name, kind="number", dtype=_NUMBERS[hint], **more)
+    if hint is bytes:
+        return Field(name=name, kind="file", **more)
     if hint is str:
         return Field(name=name, kind="text", **more)
     if hint is np.ndarray or typing.get_origin(hint) is np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import dataclasses
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +14,7 @@ from pydantic import BaseModel
 
 from ..connectors.errors import BadInput, FaultList
 from .arrays import read_array
-from .signature import Field, Values
+from .signature import Field, Signature, Values
 from .table_reading import read_table
 
 Reader = Callable[[Any, Field, FaultList], Any]
@@ -21,8 +23,7 @@ DETAIL = "The model's input does not fit."
 
 def compile_reader(fields: Sequence[Field]) -> Callable[[Any], Values]:
     """A function that reads one caller's input for these fields; it raises BadInput with every fault."""
-    required = [field for field in fields if field.required]
-    single = required[0] if len(required) == 1 else fields[0] if len(fields) == 1 else None
+    single = Signature(inputs=tuple(fields)).single
     general = _general_reader(fields, single)
     if single is None or single.kind != "array" or single.dtype is None or single.shape is None or len(fields) > 1:
         return general
@@ -151,6 +152,20 @@ def _read_image(value: Any, field: Field, faults: FaultList) -> Any:
         return None
 
 
+def _read_file(value: Any, field: Field, faults: FaultList) -> Any:
+    if isinstance(value, bytes) or (value is None and field.nullable):
+        return value
+    if isinstance(value, str):
+        head, comma, rest = value.partition(",")
+        text = rest if comma and head.startswith("data:") and head.endswith(";base64") else value
+        try:
+            return base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            pass
+    faults.add(("inputs", field.name), f"found {_shown(value)}; send a file, or its bytes as base64", type="file")
+    return None
+
+
 def _read_text(value: Any, field: Field, faults: FaultList) -> Any:
     if isinstance(value, str) or (value is None and field.nullable):
         return value
@@ -210,6 +225,7 @@ _READERS: dict[str, Reader] = {
     "array": _read_array_field,
     "table": _read_table_field,
     "image": _read_image,
+    "file": _read_file,
     "text": _read_text,
     "number": _read_number,
     "json": _read_json,

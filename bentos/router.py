@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..connectors.errors import NotFound, WorkletsError
+from .large_json import is_large
 from .signature import Signature
 from .slots import Prediction, Slot
 
@@ -69,7 +70,8 @@ class Router:
     async def _ask(self, slot: Slot, inputs: Any, timeout: float) -> Prediction:
         signature, began = slot.signature, time.perf_counter()
         try:
-            values = await asyncio.to_thread(signature.parse, inputs) if signature.heavy else signature.parse(inputs)
+            in_thread = signature.heavy or is_large(inputs)
+            values = await asyncio.to_thread(signature.parse, inputs) if in_thread else signature.parse(inputs)
             outputs = await slot.call(values, timeout)
         except WorkletsError as error:
             slot.served.fail(error)

@@ -11,8 +11,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-Kind = Literal["array", "table", "image", "json", "text", "number"]
+Kind = Literal["array", "table", "image", "file", "json", "text", "number"]
 Values = dict[str, Any]
+_TEXT_SCHEMAS: dict[str, dict[str, Any]] = {
+    "image": {"type": "string", "format": "image"},
+    "file": {"type": "string", "contentEncoding": "base64"},
+    "text": {"type": "string"},
+}
 
 
 class Column(BaseModel):
@@ -28,7 +33,8 @@ class Field(BaseModel):
     """One input or output of a model.
 
     Attributes:
-        kind: array (numpy), table (pandas DataFrame), image (uint8, height x width x 3), json, text or number.
+        kind: array (numpy), table (pandas DataFrame), image (uint8, height x width x 3), file (bytes), json, text
+            or number.
         dtype: the numpy dtype of an array; `int`, `float` or `bool` for a number.
         shape: an array's size in each dimension, None where it is free; None for any number of dimensions.
         nullable: whether null (NaN) is a value.
@@ -60,9 +66,8 @@ class Field(BaseModel):
         if self.kind == "table":
             names = ", ".join(column.name for column in self.columns or ())
             return f"rows with the columns {names}"
-        return {"image": "an image", "json": "any JSON", "text": "a text", "number": f"a number ({self.dtype})"}[
-            self.kind
-        ]
+        words = {"image": "an image", "file": "a file", "json": "any JSON", "text": "a text"}
+        return words.get(self.kind, f"a number ({self.dtype})")
 
     def json_schema(self) -> dict[str, Any]:
         """The JSON schema of the field as callers send it."""
@@ -77,7 +82,7 @@ class Field(BaseModel):
             limits = (("minimum", self.minimum), ("maximum", self.maximum))
             schema.update({key: limit for key, limit in limits if limit is not None})
         else:
-            schema = {"image": {"type": "string", "format": "image"}, "text": {"type": "string"}}.get(self.kind, {})
+            schema = dict(_TEXT_SCHEMAS.get(self.kind, {}))
         if self.description:
             schema["description"] = self.description
         if not self.required:
@@ -123,9 +128,15 @@ class Signature(BaseModel):
         return Signature(inputs=self.inputs, outputs=tuple(fields_of_answer(answer)))
 
     @property
+    def single(self) -> Field | None:
+        """The field that a bare value is meant for: the only one, or the only one that is required."""
+        required = [field for field in self.inputs if field.required]
+        return required[0] if len(required) == 1 else self.inputs[0] if len(self.inputs) == 1 else None
+
+    @property
     def heavy(self) -> bool:
         """Whether parsing computes (decoding a picture), and so belongs in a thread."""
-        return any(field.kind == "image" for field in self.inputs)
+        return any(field.kind in ("image", "file") for field in self.inputs)
 
     def input_schema(self) -> dict[str, Any]:
         """The JSON schema of `inputs` in a request."""

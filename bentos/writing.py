@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel
 
-from ..connectors.errors import ModelFailed
+from ..connectors.errors import BadInput, ModelFailed
 from .signature import Field
+
+if TYPE_CHECKING:
+    from ..connectors.images import Image
 
 # What orjson writes itself, from the array's own memory.
 _ORJSON_TYPES = frozenset(
@@ -46,12 +51,27 @@ def _dump_field(value: Any, field: Field | None) -> Any:
 
 
 def image_url(value: Any) -> str:
-    """The picture as a PNG data URL. Raises ModelFailed if it is none."""
-    from ..connectors.errors import BadInput
+    """The picture as a data URL. Raises ModelFailed if it is none."""
+    with _refusing_others():
+        return _image(value).data_url()
+
+
+def image_png(value: Any) -> bytes:
+    """The picture as a PNG file. Raises ModelFailed if it is none."""
+    with _refusing_others():
+        return _image(value).png()
+
+
+def _image(value: Any) -> Image:
     from ..connectors.images import Image
 
+    return value if isinstance(value, Image) else Image(value)
+
+
+@contextmanager
+def _refusing_others() -> Iterator[None]:
     try:
-        return (value if isinstance(value, Image) else Image(value)).data_url()
+        yield
     except BadInput as error:
         reason = error.faults[0].msg if error.faults else error.detail
         raise ModelFailed(f"The model answered something that is no picture: {reason}") from None
@@ -80,6 +100,8 @@ def _dump(value: Any, place: str) -> Any:
         return [_dump(item, f"{place}[{i}]") for i, item in enumerate(value)]
     if isinstance(value, datetime | date):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     return _dump_object(value, place)
 
 

@@ -98,6 +98,12 @@ class NotFound(WorkletsError):
     status, title = 404, "Not found"
 
 
+class NotAcceptable(WorkletsError):
+    """The answer cannot be had in the form that `Accept` asks for."""
+
+    status, title = 406, "Not acceptable"
+
+
 class Conflict(WorkletsError):
     """The thing exists already, or has changed in between."""
 
@@ -108,6 +114,12 @@ class TooLarge(WorkletsError):
     """The body, file or answer is over its limit."""
 
     status, title = 413, "Too large"
+
+
+class WrongMediaType(WorkletsError):
+    """The body is of a type that the route does not read."""
+
+    status, title = 415, "Wrong media type"
 
 
 class TooMany(WorkletsError):

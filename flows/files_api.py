@@ -16,10 +16,10 @@ from starlette.types import Message
 from ..connectors.access import Role
 from ..connectors.errors import BadInput, NotFound
 from ..connectors.files import INLINE_TYPES, FileStore, file_url
+from ..connectors.forms import said
 from ..connectors.tables import StoredFile
 from ..connectors.web import Guard, json_response, read_body
 from .endpoints import route
-from .forms import said
 
 UPLOAD_LIMIT = 50_000_000
 

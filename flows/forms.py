@@ -6,55 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
-from starlette.requests import Request
-from starlette.types import Message, Scope
-
-from ..connectors.errors import BadInput
-
-MAX_PARTS = 200
-
-
-async def read_form(scope: Scope, body: bytes) -> tuple[dict[str, list[str | bytes]], dict[str, Any]]:
-    """A form's fields, each a list of texts and file contents; and the same for the record, without contents.
-
-    Raises:
-        BadInput: it is no multipart form, or has too many parts.
-    """
-    sent = False
-
-    async def receive() -> Message:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    request = Request(scope, receive)
-    fields: dict[str, list[str | bytes]] = {}
-    shown: dict[str, Any] = {}
-    try:
-        async with request.form(max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=len(body) + 1) as form:
-            for name, value in form.multi_items():
-                if isinstance(value, UploadFile):
-                    content = await value.read()
-                    if not content and not value.filename:
-                        continue  # a file field that was left empty
-                    fields.setdefault(name, []).append(content)
-                    shown[name] = {"$truncated": len(content), "media_type": value.content_type or ""}
-                else:
-                    fields.setdefault(name, []).append(value)
-                    shown[name] = value
-    except (HTTPException, MultiPartException) as error:
-        raise BadInput(f"The body is no multipart form: {said(error)}") from None
-    return fields, shown
-
-
-def said(error: HTTPException | MultiPartException) -> str:
-    """What is wrong with a form."""
-    return error.message if isinstance(error, MultiPartException) else str(error.detail)
 
 
 def as_input(fields: Mapping[str, list[str | bytes]], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,10 +19,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..connectors.access import Principal, Role, require
 from ..connectors.errors import BadInput, NodeFailed, NotSignedIn, TooLarge, WorkletsError
+from ..connectors.forms import read_form
 from ..connectors.meters import Meters
 from ..connectors.web import Guard, check_scope, problem
 from .engine import Engine, Execution, error_record
-from .forms import as_input, read_form
+from .forms import as_input
 from .journal import Journal, RunRecord
 from .recent import RecentRuns
 from .registry import LiveWorklet, Registry

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from .bentos import api as models_api
+from .bentos.openapi import paths as model_paths
 from .connectors.access_api import access_routes
 from .connectors.errors import BadInput, NotFound, WorkletsError
 from .connectors.web import problem_response
@@ -105,6 +106,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             recent=parts.recent,
             submitted=parts.queue,
             nodes_of=parts.later.nodes,
+            more_paths=(lambda: model_paths(parts.router),),
         ),
         *LaterApi(
             parts.registry,

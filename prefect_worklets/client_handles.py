@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .client_arrays import NPY, request_of
 from .client_http import Connection, read_json, segment
 from .client_values import one_input
 from .connectors.errors import BadInput, NodeFailed, TookTooLong
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # A model may take long to load: a large one reads its weights, compiles, and is tried with its sample.
 DEPLOY_SECONDS = 900.0
+VERSION_HEADER = "x-model-version"
 _OPEN = ("queued", "running")
 
 
@@ -184,10 +186,11 @@ class Model:
         self.version = version
 
     def predict(self, inputs: Any, *, timeout: float | None = None) -> Any:
-        """The model's outputs for these inputs, as JSON data.
+        """The model's outputs for these inputs: an array for an array, else JSON data.
 
         Args:
-            inputs: an array, a list, a DataFrame, a picture, or a dict by the model's fields.
+            inputs: an array (sent as it is, without JSON), a list, a DataFrame, a picture, or a dict by the model's
+                fields.
             timeout: seconds that the model may take.
 
         Raises:
@@ -201,9 +204,15 @@ class Model:
         asked = self.name if self.version is None else f"{self.name}@{self.version}"
         path = f"/api/models/{segment(asked)}/predict"
         wait = None if timeout is None else timeout + 10  # the server's own refusal comes first
-        found: dict[str, Any] = read_json(
-            self._connection.send("POST", path, body={"inputs": inputs}, params={"timeout": timeout}, timeout=wait)
+        sent = request_of(inputs)
+        answer = self._connection.send(
+            "POST", path, content=sent.content, headers=sent.headers, params={"timeout": timeout}, timeout=wait
         )
+        if answer.headers.get("content-type") == NPY:
+            from .bentos.npy import read_npy
+
+            return {"outputs": read_npy(answer.content), "model": self.name, "version": answer.headers[VERSION_HEADER]}
+        found: dict[str, Any] = read_json(answer)
         return found
 
     def details(self) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Connection:
         path: str,
         *,
         body: Any = None,
-        content: Iterable[bytes] | None = None,
+        content: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
         timeout: float | None = None,
@@ -72,7 +72,7 @@ class Connection:
 
         Args:
             body: sent as JSON; pictures, arrays and pydantic models are understood.
-            content: sent as it is, part by part, instead of `body`.
+            content: sent as it is instead of `body`; an iterator part by part.
             params: of the query; None leaves one out.
             timeout: seconds to wait for the answer.
 
@@ -83,7 +83,7 @@ class Connection:
         """
         sent = dict(headers or {})
         if body is not None:
-            content = to_json(body)  # type: ignore[assignment]
+            content = to_json(body)
             sent["content-type"] = "application/json"
         wait = httpx.Timeout(timeout or ANSWER_SECONDS, connect=CONNECT_SECONDS)
         given = {name: value for name, value in (params or {}).items() if value is not None}

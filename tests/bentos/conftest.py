@@ -11,15 +11,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from prefect_worklets.bentos import api
 from prefect_worklets.bentos.deployer import Deployer
 from prefect_worklets.bentos.package import pack
 from prefect_worklets.bentos.router import Router
+from prefect_worklets.connectors.access import Access
+from prefect_worklets.connectors.egress import Egress
+from prefect_worklets.connectors.files import FileStore
+from prefect_worklets.connectors.images import ImageLoader
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.store import Store
+from prefect_worklets.connectors.web import Guard
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
+from starlette.applications import Starlette
 
 KEY = "the-internal-key"
 
@@ -63,6 +71,31 @@ async def deployer(store: Store, data: DataDirectory, router: Router) -> AsyncIt
     await deployer.start()
     yield deployer
     await deployer.stop()
+
+
+@pytest.fixture
+def files(store: Store, data: DataDirectory) -> FileStore:
+    return FileStore(store, data.files)
+
+
+@pytest.fixture
+async def client(store: Store, data: DataDirectory, router: Router, deployer: Deployer, files: FileStore) -> Any:
+    access = Access(store)
+    keys = {role: access.create_key(role, role=role) for role in ("viewer", "operator", "builder")}
+    routes = api.routes(
+        router,
+        deployer,
+        Guard(access),
+        data,
+        images=ImageLoader(files, Egress(max_bytes=1_000_000, timeout=2)),
+        predict_limit=200_000,
+        upload_limit=500_000,
+    )
+    transport = httpx.ASGITransport(Starlette(routes=routes))
+    headers = {"authorization": f"Bearer {keys['builder']}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as client:
+        client.keys = keys  # type: ignore[attr-defined]
+        yield client
 
 
 @dataclass

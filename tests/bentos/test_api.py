@@ -5,46 +5,14 @@ import base64
 import hashlib
 import io
 
-import httpx
 import numpy as np
 import orjson
 import pytest
 from PIL import Image as Pillow
-from prefect_worklets.bentos import api
 from prefect_worklets.bentos.package import archive, pack
-from prefect_worklets.connectors.access import Access
-from prefect_worklets.connectors.egress import Egress
-from prefect_worklets.connectors.files import FileStore
-from prefect_worklets.connectors.images import Image, ImageLoader
-from prefect_worklets.connectors.web import Guard
-from starlette.applications import Starlette
+from prefect_worklets.connectors.images import Image
 
 ROW = [[5.1, 3.5, 1.4, 0.2]]
-
-
-@pytest.fixture
-def files(store, data):
-    return FileStore(store, data.files)
-
-
-@pytest.fixture
-async def client(store, data, router, deployer, files):
-    access = Access(store)
-    keys = {role: access.create_key(role, role=role) for role in ("viewer", "operator", "builder")}
-    routes = api.routes(
-        router,
-        deployer,
-        Guard(access),
-        data,
-        images=ImageLoader(files, Egress(max_bytes=1_000_000, timeout=2)),
-        predict_limit=200_000,
-        upload_limit=500_000,
-    )
-    transport = httpx.ASGITransport(Starlette(routes=routes))
-    headers = {"authorization": f"Bearer {keys['builder']}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as client:
-        client.keys = keys
-        yield client
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,9 +110,33 @@ class Broken:
 class TestModels:
     def test_deploy_gives_a_live_model(self, instance: Instance, iris: pw.Model) -> None:
         assert iris.version == "1.0.0"
-        assert iris.predict(load_iris().data[:2]) == [0, 0]
+        assert iris.predict(load_iris().data[:2].tolist()) == [0, 0]
         details = instance.client().models["iris"].details()
         assert (details["live_version"], details["labels"]) == ("1.0.0", {"team": "plants"})
+
+    def test_an_array_for_an_array(self, instance: Instance, iris: pw.Model) -> None:
+        X = load_iris().data
+        answer = instance.client().models["iris@1.0.0"].answer(X)
+        assert answer["outputs"].dtype == np.int64
+        assert (answer["model"], answer["version"], answer["outputs"].shape) == ("iris", "1.0.0", (150,))
+        np.testing.assert_array_equal(iris.predict(np.asfortranarray(X, dtype=np.float32)), answer["outputs"])
+        with pytest.raises(BadInput, match=r"\(1, 3\)"):
+            iris.predict(X[:1, :3])
+
+    def test_large_arrays_by_name(self, instance: Instance, tmp_path: Path) -> None:
+        class Weighted:
+            def predict(self, a: np.ndarray, b: np.ndarray, factor: float = 1.0, raw: bytes = b"") -> dict[str, Any]:
+                return {"sum": float((a * b).sum() * factor), "raw": len(raw)}
+
+        a, b = np.arange(3000.0).reshape(-1, 2), np.ones((1500, 2))
+        (tmp_path / "raw").write_bytes(b"\x00\xff\xff")
+        with instance.client() as client:
+            weighted = client.deploy(Weighted, "weighted-by-name", sample_input={"a": a[:1], "b": b[:1]})
+            for raw in (tmp_path / "raw", b"\x00\xff\xff"):
+                answer = weighted.predict({"a": a, "b": b, "factor": 2.0, "raw": raw})
+                assert answer == {"sum": 2 * a.sum(), "raw": 3}
+            assert weighted.predict({"a": a[:1], "b": b[:1]}) == {"sum": 1.0, "raw": 0}
+            weighted.delete()
 
     def test_the_same_again_is_no_new_version(self, instance: Instance, iris: pw.Model) -> None:
         X, y = load_iris(return_X_y=True)
