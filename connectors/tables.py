@@ -213,6 +213,7 @@ class Run(StoreTable, table=True):
         Index("run_by_principal", "principal", "worklet", "started_us"),
         Index("run_by_state", "state", "started_us"),
         Index("run_to_record", "recorded_us", "started_us"),
+        Index("run_by_parent", "parent"),
     )
     id: str = Field(primary_key=True)
     worklet: str
@@ -228,6 +229,8 @@ class Run(StoreTable, table=True):
     error: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     # [[node, kind, state, start offset µs, duration µs, error or null], ...]
     nodes: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    # The run whose call node started this one.
+    parent: str | None = None
     # When Prefect had it; null while it waits in the outbox.
     recorded_us: int | None = Field(default=None, sa_type=BigInteger)
 

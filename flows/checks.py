@@ -33,6 +33,7 @@ RUNNABLE_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "save": (frozenset({"row"}), frozenset({"table"})),
     "query": (frozenset(), frozenset({"sql"})),  # its arguments are the statement's own
     "http": (frozenset({"url"}), frozenset({"method"})),
+    "call": (frozenset({"inputs"}), frozenset({"worklet"})),
     "decide": (frozenset({"value"}), frozenset()),
     "map": (frozenset(), frozenset({"over"})),  # its arguments are those of its code
 }

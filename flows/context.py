@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from ..connectors.access import Principal
 from ..connectors.errors import DefinitionError, SetupError
@@ -17,6 +17,12 @@ from ..connectors.images import ImageLoader
 from ..connectors.outgoing import Outgoing
 from ..connectors.store import Store
 from .waiting import wait_for
+
+if TYPE_CHECKING:
+    from .checkpoints import Checkpoints
+    from .engine import Engine
+    from .journal import RunRecord
+    from .registry import LiveWorklet
 
 T = TypeVar("T")
 
@@ -48,6 +54,18 @@ class Models(Protocol):
         ...
 
 
+class Calls(Protocol):
+    """Where call nodes find other worklets; `calling.WorkletCalls` is one."""
+
+    async def find(self, name: str, version: int | None) -> LiveWorklet:
+        """A worklet's live version, or a fixed one. Raises NotFound, Unavailable."""
+        ...
+
+    async def record(self, record: RunRecord) -> None:
+        """Keep how a called run ended."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What an engine gives to its runs; None where this process has none."""
@@ -57,6 +75,7 @@ class Services:
     files: FileStore | None = None
     images: ImageLoader | None = None
     outgoing: Outgoing | None = None
+    calls: Calls | None = None
 
 
 class RunContext:
@@ -70,7 +89,10 @@ class RunContext:
         model_versions: the version of each model that has answered so far, by the model's name.
     """
 
-    __slots__ = ("_began", "model_versions", "principal", "run_id", "services", "version", "worklet")
+    __slots__ = (
+        "_began", "called", "callers", "checkpoints", "engine", "model_versions", "principal", "run_id", "services",
+        "version", "worklet",
+    )  # fmt: skip
 
     def __init__(
         self, run_id: str, worklet: str, version: int, principal: Principal | None, services: Services
@@ -81,6 +103,11 @@ class RunContext:
         self.principal = principal
         self.services = services
         self.model_versions: dict[str, str] = {}
+        # For call nodes: what runs this, what keeps its results, who called it, and how often each node has called.
+        self.engine: Engine | None = None
+        self.checkpoints: Checkpoints | None = None
+        self.callers: tuple[str, ...] = ()
+        self.called: dict[str, int] = {}
         self._began = time.perf_counter()
 
     @property

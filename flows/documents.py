@@ -19,6 +19,8 @@ _USUAL: Mapping[str, Mapping[str, JsonValue]] = {
     "model": {"version": None},
     "query": {"limit": 10_000},
     "map": {"at_once": 8},
+    "http": {"max_bytes": 10_000_000},
+    "call": {"version": None},
 }
 
 

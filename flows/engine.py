@@ -82,7 +82,9 @@ class Engine:
         self, worklet: str, version: int = 0, principal: Principal | None = None, run_id: str | None = None
     ) -> RunContext:
         """The context of a new run."""
-        return RunContext(run_id or new_run_id(), worklet, version, principal, self.services)
+        context = RunContext(run_id or new_run_id(), worklet, version, principal, self.services)
+        context.engine = self
+        return context
 
     async def run(self, plan: Plan, inputs: Sequence[Any], context: RunContext) -> RunResult:
         """Run a plan to its end. `inputs` are the parameters' values in order. A failure is in the result.

@@ -195,6 +195,11 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} is not JSON")
 
 
+def as_json_bytes(value: Any) -> bytes:
+    """A value as JSON. Raises Misfit."""
+    return _dump_any(value)
+
+
 def as_json_data(value: Any) -> Any:
     """A value as plain JSON data (mappings, lists, text, numbers). Raises Misfit."""
     from pydantic_core import from_json

@@ -32,7 +32,7 @@ class RunRecord:
     """One finished run. Times are microseconds (`started_us` since 1970); `input` and `output` are JSON as sent.
 
     `nodes` holds `[node id, kind, state, start offset µs, duration µs, error or null]` for each node, in the order of
-    their start; states are completed, failed, skipped and timed-out.
+    their start; states are completed, failed, skipped and timed-out. `parent` is the run that called this one.
     """
 
     id: str
@@ -47,6 +47,7 @@ class RunRecord:
     output: bytes | None = None
     error: dict[str, Any] | None = None
     nodes: list[list[Any]] = field(default_factory=list)
+    parent: str | None = None
 
 
 class Journal:
@@ -108,6 +109,7 @@ class Journal:
             self._value(record.output),
             record.error,
             record.nodes,
+            record.parent,
         )
         return orjson.dumps(entry, default=str, option=orjson.OPT_APPEND_NEWLINE)
 

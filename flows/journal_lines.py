@@ -23,6 +23,7 @@ _COLUMNS = (
     "output",
     "error",
     "nodes",
+    "parent",
 )
 _JSON_COLUMNS = ("input", "output")
 
@@ -34,6 +35,8 @@ class BadLine(Exception):
 def parse_line(line: bytes) -> Row:
     """The run that a journal line holds. Raises BadLine."""
     entry = _load(line)
+    if isinstance(entry, list) and len(entry) == len(_COLUMNS):
+        entry.append(None)  # a line of before runs had parents
     if not isinstance(entry, list) or len(entry) != len(_COLUMNS) + 1:
         raise BadLine("it is no list of the expected length")
     if entry[0] != LINE_FORMAT:
@@ -66,9 +69,12 @@ def _check(row: Row) -> None:
         value = row[column]
         if not isinstance(value, int) or not -(2**63) <= value < 2**63:
             raise BadLine(f"its {column} is no whole number")
-    if not isinstance(row["principal"], str | None):
-        raise BadLine("its principal is neither text nor null")
+    for column in ("principal", "parent"):
+        if not isinstance(row[column], str | None):
+            raise BadLine(f"its {column} is neither text nor null")
     if not isinstance(row["error"], dict | None) or not isinstance(row["nodes"], list):
         raise BadLine("its error or its nodes have another form")
-    if any("\0" in row[column] for column in ("id", "worklet", "state", "trigger", "principal") if row[column]):
+    if any(
+        "\0" in row[column] for column in ("id", "worklet", "state", "trigger", "principal", "parent") if row[column]
+    ):
         raise BadLine("a text of it holds a zero byte")

@@ -203,6 +203,7 @@ def show_submitted(row: SubmittedRun, nodes: list[list[Any]] | None) -> dict[str
         "worklet": row.worklet,
         "version": row.version,
         "trigger": row.trigger,
+        "parent": None,
         "principal": (row.principal or {}).get("id"),
         "state": row.state,
         "started_us": row.started_us or row.created_us,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from ..connectors.errors import DefinitionError
+from .calling import CallStep
 from .deciding import BranchStep, DecideStep, JoinStep
 from .faults import definition_fault
 from .graph import (
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from .nodes import NodeDefinition
 
 # Kinds whose values have no type of their own.
-_UNTYPED = frozenset({"model", "query", "http"})
+_UNTYPED = frozenset({"model", "query", "http", "call"})
 # Types that numpy values are turned into before they are checked.
 _PLAIN = (list, tuple, set, dict, int, float, str, bool)
 
@@ -132,6 +133,8 @@ class _Compiler:
         if node.kind == "http":
             given = {name: self.getter(each) for name, each in node.arguments.items()}
             return HttpStep(node, slot, given, definition.shape.returns if definition is not None else Any)
+        if node.kind == "call":
+            return CallStep(node, slot, self.getter(node.arguments["inputs"]))
         if node.kind == "decide":
             return self._decision(node, slot)
         if node.kind == "map" and definition is not None and definition.function is not None:

@@ -79,7 +79,7 @@ def flow_run_spec(run: Run, graph: GraphDocument | None, *, running: bool = Fals
         name=f"{run.worklet}-{run.id[-8:]}",
         state=RUNNING if running else final_state(run),
         parameters=parameters_of(run, graph),
-        tags=[f"version:{run.version}", f"trigger:{run.trigger}"],
+        tags=[f"version:{run.version}", f"trigger:{run.trigger}", *([f"parent:{run.parent}"] if run.parent else ())],
         labels=labels,
     )
 

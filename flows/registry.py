@@ -17,12 +17,13 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, func, select
 
-from ..connectors.errors import BadInput, Conflict, Fault, NotFound, Unavailable, WorkletsError
+from ..connectors.errors import BadInput, Conflict, DefinitionError, Fault, NotFound, Unavailable, WorkletsError
 from ..connectors.store import Store
 from ..connectors.tables import Project as ProjectRow
 from ..connectors.tables import Worklet as WorkletRow
 from ..connectors.tables import WorkletVersion, now
 from . import bundle as bundles
+from .calling import call_faults
 from .faults import did_you_mean
 from .graph import GraphDocument
 from .project import Project, load_project, worklet_modules
@@ -135,6 +136,7 @@ class Registry:
                         "The project has no worklet and no view; put @pw.worklet above a function in one of its "
                         "modules, or a document into views/."
                     )
+                self._check_calls(loaded)
                 try:
                     pushed, rows = self._store_versions(loaded, project, by)
                 except IntegrityError:  # another process has pushed in between: now its rows are there to be seen
@@ -145,6 +147,19 @@ class Registry:
                 raise
             self._swap(loaded, rows)
         return pushed
+
+    def _check_calls(self, loaded: Project) -> None:
+        """Raises DefinitionError where the worklets would call what is not there, or themselves."""
+        graphs = {name: loaded.graph(name) for name in loaded.worklets}
+        others = {name: live.graph for name, live in self.live.items()}
+        faults = call_faults(graphs, others, self._has_version)
+        if faults:
+            raise DefinitionError("The project's calls of worklets don't fit together.", faults=faults)
+
+    def _has_version(self, name: str, number: int) -> bool:
+        query = select(WorkletVersion).where(WorkletVersion.worklet_name == name, WorkletVersion.number == number)
+        with self.store.read() as session:
+            return session.exec(query).first() is not None
 
     def _keep_source(self, bundle: bytes) -> tuple[str, bool]:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

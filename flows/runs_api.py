@@ -57,7 +57,7 @@ class RunsApi:
         ]
 
     async def list_runs(self, request: Request) -> Response:
-        """Runs, newest first: `worklet`, `state`, `principal`, `before` (a started_us) and `limit` choose."""
+        """Runs, newest first: `worklet`, `state`, `principal`, `parent`, `before` (a started_us) and `limit` choose."""
         principal = await self._guard(request, Role.viewer, "see runs")
         query = request.query_params
         state = query.get("state")
@@ -70,21 +70,32 @@ class RunsApi:
             wanted = principal.id
         before = number(request, "before", _LATEST, low=0, high=_LATEST)
         limit = number(request, "limit", 50, low=1, high=500)
-        rows = await asyncio.to_thread(self._select_runs, query.get("worklet"), state, wanted, before, limit)
+        rows = await asyncio.to_thread(
+            self._select_runs, query.get("worklet"), state, wanted, before, limit, query.get("parent")
+        )
         following = rows[-1]["started_us"] if len(rows) == limit else None
         return json_response({"runs": rows, "next_before": following})
 
     def _select_runs(
-        self, worklet: str | None, state: str | None, principal: str | None, before: int, limit: int
+        self, worklet: str | None, state: str | None, principal: str | None, before: int, limit: int, parent: str | None
     ) -> list[dict[str, Any]]:
         query = select(Run).where(col(Run.started_us) < before)
-        for column, value in ((Run.worklet, worklet), (Run.state, state), (Run.principal, principal)):
+        for column, value in (
+            (Run.worklet, worklet),
+            (Run.state, state),
+            (Run.principal, principal),
+            (Run.parent, parent),
+        ):
             if value is not None:
                 query = query.where(col(column) == value)
         with self._store.read() as session:
             found = list(session.exec(query.order_by(col(Run.started_us).desc()).limit(limit)))
         rows = [_summary(run) for run in found]
-        return rows if before < _LATEST else [*self._open_runs(worklet, state, principal, limit), *rows][:limit]
+        return (
+            rows
+            if before < _LATEST or parent is not None
+            else [*self._open_runs(worklet, state, principal, limit), *rows][:limit]
+        )
 
     def _open_runs(
         self, worklet: str | None, state: str | None, principal: str | None, limit: int
@@ -146,6 +157,7 @@ def _summary(run: Any) -> dict[str, Any]:
         "worklet": run.worklet,
         "version": run.version,
         "trigger": run.trigger,
+        "parent": run.parent,
         "principal": run.principal,
         "state": run.state,
         "started_us": run.started_us,

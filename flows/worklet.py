@@ -92,6 +92,7 @@ class Worklet(Generic[P, R]):
         self, engine: Engine, inputs: Sequence[Any], context: RunContext, checkpoints: Checkpoints
     ) -> Execution:
         """A run whose nodes keep what they give, and take what is kept already; blocking."""
+        context.checkpoints = checkpoints
         kept = checkpoints.kept(context.run_id)
         plan = with_checkpoints(self.plan, context.run_id, checkpoints, kept)
         return Execution(engine, plan, inputs, context)

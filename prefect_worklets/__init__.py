@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         WorkletsError,
     )
     from .connectors.images import Image
+    from .flows.calling import call
     from .flows.context import RunContext
     from .flows.context import current as context
     from .flows.deciding import decide
@@ -72,6 +73,7 @@ __all__ = [
     "WorkletsDatabase",
     "WorkletsError",
     "WorkletsServer",
+    "call",
     "context",
     "cron",
     "decide",
@@ -93,6 +95,7 @@ _HOMES = {
     **dict.fromkeys(("model", "node", "query", "save"), ".flows.nodes"),
     "Worklet": ".flows.worklet",
     "cron": ".flows.triggers",
+    "call": ".flows.calling",
     "decide": ".flows.deciding",
     "http": ".flows.requesting",
     "map": ".flows.mapping",

@@ -26,6 +26,7 @@ from .connectors.secret import derived_key
 from .connectors.shares import Shares
 from .connectors.store import Store
 from .connectors.web import Guard
+from .flows.calling import WorkletCalls
 from .flows.checkpoints import Checkpoints
 from .flows.context import Services
 from .flows.engine import LATER_SECONDS, Engine
@@ -69,10 +70,6 @@ class Parts:
             idle_seconds=settings.idle_seconds,
         )
         self.outgoing = Outgoing(self.egress, settings.http_hosts)
-        services = Services(
-            models=self.router, store=self.store, files=self.files, images=self.images, outgoing=self.outgoing
-        )
-        self.engine = Engine(services=services, threads=settings.threads, timeout=settings.timeout)
         self.hosts = ProjectHosts(
             data, self.deployer.environments, self.router,
             idle_seconds=settings.idle_seconds, options=_host_options(settings),
@@ -82,6 +79,11 @@ class Parts:
         self.journal = Journal(data.journal)
         self.recent = RecentRuns()
         self.run_meters: Meters[tuple[str, str]] = Meters()
+        services = Services(
+            models=self.router, store=self.store, files=self.files, images=self.images, outgoing=self.outgoing,
+            calls=WorkletCalls(self.registry, self.journal, self.recent, self.run_meters),
+        )  # fmt: skip
+        self.engine = Engine(services=services, threads=settings.threads, timeout=settings.timeout)
         self.queue = SubmittedRuns(self.store)
         self.checkpoints = Checkpoints(data.results)
         # Of its own: runs that nobody waits for take no thread from those that somebody does.

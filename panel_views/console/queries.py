@@ -163,6 +163,14 @@ class ConsoleQueries:
             raise NotFound(f"There is no run {identity!r}. A run appears here a moment after it has ended.")
         return run
 
+    def called(self, identity: str, principal: str | None = None, limit: int = 50) -> list[RunLine]:
+        """The runs that a run's call nodes started, in their order; at most `limit`."""
+        question = select(*_RUN_COLUMNS).where(col(Run.parent) == identity).order_by(col(Run.started_us)).limit(limit)
+        if principal:
+            question = question.where(col(Run.principal) == principal)
+        with self._store.read() as session:
+            return [RunLine(*row) for row in session.execute(question)]
+
     def activity(self, principal: str | None = None, *, now: datetime | None = None, hours: int = 24) -> Activity:
         """How many runs (of `principal`, or all) began in each of the last hours, the current one included."""
         this_hour = int((now or datetime.now(UTC)).timestamp() * 1_000_000) // HOUR_US

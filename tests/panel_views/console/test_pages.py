@@ -280,6 +280,14 @@ class TestRunPages:
         assert "&#34;Ada&#34;" in text
         assert "box kind-node state-completed" in text
 
+    async def test_a_run_and_those_that_it_called_lead_to_each_other(
+        self, filled: Instance, admin: httpx.AsyncClient
+    ) -> None:
+        with filled.store.session() as session:
+            session.add(run_row("child", parent="good", trigger="call"))
+        assert 'href="/console/runs/child"' in (await admin.get("/console/runs/good")).text
+        assert 'href="/console/runs/good"' in (await admin.get("/console/runs/child")).text
+
     async def test_a_failed_run_tells_its_faults(self, filled: Instance, admin: httpx.AsyncClient) -> None:
         text = (await admin.get("/console/runs/bad")).text
         for expected in ("Node compose failed: no name.", "<code>person.name</code>", "Give one.", "line 3"):

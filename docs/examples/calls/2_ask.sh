@@ -1,0 +1,1 @@
+worklets invoke sold --json '{"item": "lamp", "net": 40}'

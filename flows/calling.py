@@ -1,0 +1,316 @@
+"""Call nodes: another worklet as a step. It runs in the same process, as a run of its own that knows its parent."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import inspect
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import JsonValue
+
+from ..connectors.errors import BadInput, DefinitionError, NodeFailed, NotFound, SetupError, WorkletsError
+from .context import RunContext
+from .faults import DefinitionFault, Place, caller_place, definition_fault, did_you_mean
+from .graph import GraphDocument, GraphNode
+from .hints import Parameter, Shape
+from .inputs import Misfit, as_json_bytes
+from .journal import RunRecord
+from .nodes import NodeDefinition, node_id
+from .steps import Getter, Step, Values, with_stored_images
+from .trace import current_trace
+
+if TYPE_CHECKING:
+    from ..connectors.meters import Meters
+    from .engine import Execution
+    from .journal import Journal
+    from .recent import RecentRuns
+    from .registry import LiveWorklet, Registry
+
+# Worklets that call worklets that call worklets: more is a mistake.
+MOST_DEEP = 16
+_SHAPE = Shape(
+    (Parameter("inputs"),), Any, inspect.Signature([inspect.Parameter("inputs", inspect.Parameter.KEYWORD_ONLY)])
+)
+
+
+class CallNode:
+    """Another worklet as a node. Made by `call`."""
+
+    def __init__(
+        self, worklet: str, version: int | None, name: str | None, timeout: float | None, retries: int, backoff: float
+    ) -> None:
+        self.worklet = worklet
+        self.version = version
+        self._options: dict[str, Any] = {"timeout": timeout, "retries": retries, "backoff": backoff}
+        self._name = node_id(name or worklet)
+
+    def __call__(self, *value: Any, **inputs: Any) -> Any:
+        """Place the node: one value for a worklet with one input, else its inputs by name.
+
+        Raises:
+            DefinitionError: outside a worklet's definition, or with both a value and inputs by name.
+        """
+        trace = current_trace()
+        if trace is None:
+            fault = definition_fault(
+                f"call({self.worklet!r}) is called outside a worklet's function.",
+                place=caller_place(),
+                fix="call it in a function under @pw.worklet; elsewhere use pw.Client().worklets[...].invoke(...)",
+            )
+            raise DefinitionError("A worklet is called by another worklet's run.", faults=[fault])
+        if len(value) > 1 or (value and inputs):
+            fault = definition_fault(
+                f"call({self.worklet!r}) is given {len(value)} values and {len(inputs)} inputs by name.",
+                place=caller_place(),
+                fix="give one value, or each input by its name",
+            )
+            raise DefinitionError("A call node is defined wrongly.", faults=[fault])
+        settings: dict[str, JsonValue] = {
+            "worklet": self.worklet, "version": self.version, "by_name": not value,
+        }  # fmt: skip
+        definition = NodeDefinition("call", self._name, _SHAPE, settings=settings, **self._options)
+        return trace.place(definition, (), {"inputs": value[0] if value else inputs})
+
+    def __repr__(self) -> str:
+        return f"<call {self.worklet!r}>" if self.version is None else f"<call {self.worklet!r} v{self.version}>"
+
+
+def call(
+    worklet: str,
+    version: int | None = None,
+    *,
+    name: str | None = None,
+    timeout: float | None = None,
+    retries: int = 0,
+    backoff: float = 0.0,
+) -> CallNode:
+    """Another worklet as a node: `call("stylize")(content=photo, style=painting)` gives its result.
+
+    Args:
+        worklet: the worklet's name.
+        version: a fixed version; None takes the one that is live when this one runs.
+        name: the node's name in the graph; the worklet's if None.
+        timeout: seconds that one attempt may take.
+        retries: how often a failed attempt is repeated.
+        backoff: seconds before the first repeat; each further wait doubles.
+    """
+    wrong = None
+    if not isinstance(worklet, str) or not worklet:
+        wrong = f"call() wants a worklet's name and found {worklet!r}."
+    elif version is not None and (isinstance(version, bool) or not isinstance(version, int) or version < 1):
+        wrong = f"call({worklet!r}) wants a version's number and found {version!r}."
+    if wrong:
+        fix = "call the worklet itself to make its nodes part of this one's graph" if callable(worklet) else None
+        raise DefinitionError(
+            "A call node is defined wrongly.", faults=[definition_fault(wrong, place=caller_place(), fix=fix)]
+        )
+    return CallNode(worklet, version, name, timeout, retries, backoff)
+
+
+class CallStep(Step):
+    """Runs the other worklet to its end."""
+
+    def __init__(self, node: GraphNode, slot: int, inputs: Getter) -> None:
+        super().__init__(node, slot)
+        self._inputs = inputs
+        self._worklet = str(node.settings["worklet"])
+        version = node.settings.get("version")
+        self._version = version if isinstance(version, int) else None
+        self._by_name = node.settings.get("by_name") is True
+
+    async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
+        """The other worklet's result; its run is recorded.
+
+        Raises:
+            NodeFailed: there is no such worklet, it refuses its input, it would call itself, or it failed.
+            WorkletsError: what else it raised on purpose.
+            SetupError: this process has no worklets to call.
+        """
+        calls, engine = context.services.calls, context.engine
+        if calls is None or engine is None:
+            raise SetupError(
+                f"Node {self.id!r} can't call the worklet {self._worklet!r} here; run it in the server (`worklets up`)."
+            )
+        chain = (*context.callers, context.worklet)
+        if self._worklet in chain or len(chain) >= MOST_DEEP:
+            raise self._wrong(f"calls go in a ring: {' → '.join((*chain, self._worklet))}")
+        try:
+            live = await calls.find(self._worklet, self._version)
+        except NotFound as error:
+            raise self._wrong(error.detail) from None
+        child = engine.context(live.name, live.version, context.principal, self._child_id(context))
+        child.callers = chain
+        given = self._inputs(values)
+        body = await self._body(given, child)
+        inputs = await self._read(live, given, body)
+        if context.checkpoints is None:
+            execution = live.worklet.execution(engine, inputs, child)
+        else:
+            kept = live.worklet.kept_execution
+            execution = await asyncio.to_thread(kept, engine, inputs, child, context.checkpoints)
+        return await self._ended(execution, live, context, body)
+
+    def _child_id(self, context: RunContext) -> str:
+        """The same for the same attempt of the same run, so that what the child saves is saved once."""
+        attempt = context.called[self.id] = context.called.get(self.id, 0) + 1
+        digest = hashlib.sha256(f"{context.run_id}/{self.id}/{attempt}".encode()).hexdigest()
+        return context.run_id[:12] + digest[:20]
+
+    async def _body(self, given: Any, child: RunContext) -> bytes:
+        try:
+            return as_json_bytes(await with_stored_images(given, child))
+        except Misfit as error:
+            raise self._wrong(f"its input is wrong: {error}") from None
+
+    async def _read(self, live: LiveWorklet, given: Any, body: bytes) -> list[Any]:
+        contract = live.worklet.input
+        try:
+            if not _is_here(live):  # in another process: what crosses is JSON
+                return contract.from_json(body)
+            if self._by_name:
+                return contract.from_call(given)
+            names = [each.name for each in live.graph.inputs]
+            if len(names) != 1:
+                raise self._wrong(f"{live.name!r} takes {', '.join(names) or 'no input'}; give its inputs by name")
+            return contract.from_call({names[0]: given})
+        except BadInput as error:
+            said = "; ".join(str(fault) for fault in error.faults) or error.detail
+            raise self._wrong(f"the worklet {live.name!r} refuses its input: {said}") from None
+
+    async def _ended(self, execution: Execution, live: LiveWorklet, context: RunContext, body: bytes) -> Any:
+        calls = context.services.calls
+        assert calls is not None
+        started_us = time.time_ns() // 1000
+        output: bytes | None = None
+        try:
+            if not execution.advance():
+                await execution.finish()
+            error = execution.error
+            if error is None:
+                result = execution.plan.output(execution.values)
+                output = await asyncio.to_thread(live.worklet.fitted_output, result)
+        except asyncio.CancelledError:
+            if context.checkpoints is None:  # else it may go on, in the next process
+                await calls.record(_record(execution, live, context, started_us, body, None))
+            raise
+        except NodeFailed as failure:
+            execution.state, error = "failed", failure
+            execution.error = failure
+        await calls.record(_record(execution, live, context, started_us, body, output))
+        if error is not None:
+            raise self._failed(error, live.name)
+        if context.checkpoints is not None:
+            await asyncio.to_thread(context.checkpoints.forget, execution.context.run_id)
+        return result if _is_here(live) else orjson.loads(output or b"null")
+
+    def _failed(self, error: WorkletsError, name: str) -> WorkletsError:
+        if not isinstance(error, NodeFailed):
+            return error
+        failure = NodeFailed(
+            f"Node {self.id!r}: the worklet {name!r} failed: {error.detail}", node=self.id, repeatable=error.repeatable
+        )
+        failure.__cause__ = error.__cause__
+        return failure
+
+    def _wrong(self, why: str) -> NodeFailed:
+        return NodeFailed(
+            f"Node {self.id!r} can't call the worklet {self._worklet!r}: {why}", node=self.id, repeatable=False
+        )
+
+
+def _is_here(live: LiveWorklet) -> bool:
+    return hasattr(live.worklet.input, "from_call")
+
+
+def _record(
+    execution: Execution, live: LiveWorklet, parent: RunContext, started_us: int, body: bytes, output: bytes | None
+) -> RunRecord:
+    from .engine import error_record
+
+    error = execution.error
+    failed = next((entry[0] for entry in execution.entries if entry[2] in ("failed", "timed-out")), None)
+    return RunRecord(
+        execution.context.run_id, live.name, live.version, "call", parent.owner, execution.state, started_us,
+        execution.elapsed_us, body, output, error_record(error, failed) if error is not None else None,
+        execution.entries, parent.run_id,
+    )  # fmt: skip
+
+
+def call_faults(
+    graphs: Mapping[str, GraphDocument],
+    others: Mapping[str, GraphDocument],
+    has_version: Callable[[str, int], bool],
+) -> list[DefinitionFault]:
+    """What is wrong with the calls of some worklets, once they are live beside the others."""
+    known = {**others, **graphs}
+    faults = []
+    for graph in graphs.values():
+        for node in _calls_of(graph):
+            name, version = str(node.settings.get("worklet")), node.settings.get("version")
+            place = Place(node.source.file, node.source.line) if node.source else None
+            if name not in known:
+                fix = did_you_mean(name, known) or "push that one first"
+                faults.append(definition_fault(f"there is no worklet {name!r}.", node=node.id, place=place, fix=fix))
+            elif isinstance(version, int) and not has_version(name, version):
+                msg = f"the worklet {name!r} has no version {version}."
+                faults.append(definition_fault(msg, node=node.id, place=place))
+    try:
+        called = {
+            name: {str(node.settings.get("worklet")) for node in _calls_of(graph)} for name, graph in known.items()
+        }
+        TopologicalSorter(called).prepare()
+    except CycleError as error:
+        ring = list(reversed(error.args[1]))
+        graph = next((graphs[name] for name in ring if name in graphs), None)
+        nodes = [node for node in _calls_of(graph) if node.settings.get("worklet") in ring] if graph else []
+        source = nodes[0].source if nodes else None
+        faults.append(
+            definition_fault(
+                f"calls go in a ring: {' → '.join(ring)}.",
+                node=nodes[0].id if nodes else None,
+                place=Place(source.file, source.line) if source else None,
+                fix="take one of these calls away",
+            )
+        )
+    return faults
+
+
+def _calls_of(graph: GraphDocument) -> list[GraphNode]:
+    return [node for node in graph.nodes if node.kind == "call"]
+
+
+class WorkletCalls:
+    """The worklets that this process can call, and the record of what it called.
+
+    Args:
+        registry: the worklets.
+        journal, recent: where the records go.
+        meters: counts ended runs by worklet and state.
+    """
+
+    def __init__(
+        self, registry: Registry, journal: Journal, recent: RecentRuns, meters: Meters[tuple[str, str]] | None = None
+    ) -> None:
+        self._registry = registry
+        self._journal = journal
+        self._recent = recent
+        self._meters = meters
+
+    async def find(self, name: str, version: int | None) -> LiveWorklet:
+        """A worklet's live version, or a fixed one. Raises NotFound, Unavailable."""
+        if version is None:
+            return self._registry.get(name)
+        return await asyncio.to_thread(self._registry.version, name, version)
+
+    async def record(self, record: RunRecord) -> None:
+        """Keep how a called run ended."""
+        await asyncio.to_thread(self._journal.append, record)
+        self._recent.add(record)
+        if self._meters is not None:
+            self._meters.add((record.worklet, record.state), record.duration_us * 1e-6)
