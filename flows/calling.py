@@ -19,7 +19,7 @@ from .context import RunContext
 from .faults import DefinitionFault, Place, caller_place, definition_fault, did_you_mean
 from .graph import GraphDocument, GraphNode
 from .hints import Parameter, Shape
-from .inputs import Misfit, as_json_bytes
+from .inputs import InputContract, Misfit, as_json_bytes
 from .journal import RunRecord
 from .nodes import NodeDefinition, node_id
 from .steps import Getter, Step, Values, with_stored_images
@@ -171,7 +171,7 @@ class CallStep(Step):
     async def _read(self, live: LiveWorklet, given: Any, body: bytes) -> list[Any]:
         contract = live.worklet.input
         try:
-            if not _is_here(live):  # in another process: what crosses is JSON
+            if not isinstance(contract, InputContract):  # in another process: what crosses is JSON
                 return contract.from_json(body)
             if self._by_name:
                 return contract.from_call(given)
@@ -225,7 +225,7 @@ class CallStep(Step):
 
 
 def _is_here(live: LiveWorklet) -> bool:
-    return hasattr(live.worklet.input, "from_call")
+    return isinstance(live.worklet.input, InputContract)
 
 
 def _record(
@@ -267,8 +267,8 @@ def call_faults(
         TopologicalSorter(called).prepare()
     except CycleError as error:
         ring = list(reversed(error.args[1]))
-        graph = next((graphs[name] for name in ring if name in graphs), None)
-        nodes = [node for node in _calls_of(graph) if node.settings.get("worklet") in ring] if graph else []
+        here = next((graphs[name] for name in ring if name in graphs), None)
+        nodes = [node for node in _calls_of(here) if node.settings.get("worklet") in ring] if here else []
         source = nodes[0].source if nodes else None
         faults.append(
             definition_fault(
