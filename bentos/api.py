@@ -235,9 +235,11 @@ class ModelRoutes:
     # --- deploying ------------------------------------------------------------------------------------
 
     async def upload(self, request: Request) -> Response:
-        """A package as `.tar.gz`, its hash in `x-content-sha256`; `?version=`, `?tier=`, `?wait=false`.
+        """A package as `.tar.gz`, its hash in `x-content-sha256`; `?version=`, `?tier=`, `?live=false`,
+        `?wait=false`.
 
-        Answers 201 with the live version, or at once (202) with `wait=false`: then the version's status tells.
+        Answers 201 with the live version, or at once (202) with `wait=false`: then the version's status tells. With
+        `live=false` it is brought up and answers under its own name (`NAME@VERSION`) only.
         """
         principal = await self._guard(request, Role.builder, "deploy models")
         query = request.query_params
@@ -252,10 +254,11 @@ class ModelRoutes:
             )
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
+        bring = self._deployer.bring_warm if query.get("live", "true") == "false" else self._deployer.bring_live
         if query.get("wait", "true") == "false":
-            self._deployer.spawn(_quietly(self._deployer.bring_live(row)))
+            self._deployer.spawn(_quietly(bring(row)))
             return json_response(show_version(row, full=True), 202)
-        return json_response(show_version(await self._deployer.bring_live(row), full=True), 201)
+        return json_response(show_version(await bring(row), full=True), 201)
 
     async def _received(self, request: Request) -> Path:
         """The body in a file, as it comes. Raises TooLarge, BadInput (the hash is missing or another)."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import shutil
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,8 @@ class Deployer:
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._boot: str | None = None
+        # Told the model's name when its traffic rule ends because another version has become live.
+        self.rule_ended: Callable[[str], None] = lambda name: None
 
     # --- life -----------------------------------------------------------------------------------------
 
@@ -108,7 +110,10 @@ class Deployer:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run something until it ends or the deployer stops."""
-        task = asyncio.get_running_loop().create_task(work)
+        self.keep(asyncio.get_running_loop().create_task(work))
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """End a task with the deployer."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -253,8 +258,25 @@ class Deployer:
             except WorkletsError as error:
                 logger.error("%s has no version that can answer in its place: %s", slot.name, error)
 
+    async def bring_warm(self, row: ModelVersion) -> ModelVersion:
+        """Start and probe a version that is to answer by its own name only. Raises what `bring_live` raises."""
+        async with self._lock(row.model_name):
+            try:
+                slot = await self._started(row)
+            except WorkletsError as error:
+                raise await self._failed(row, error, self.router.live(row.model_name)) from error
+            if self.router.live(row.model_name) is slot:
+                return row
+            self.router.keep_warm(slot)
+            return await self._update(row, status="warm", error=None)
+
     async def _make_live(self, row: ModelVersion, slot: Slot) -> ModelVersion:
+        before = self.router.live(row.model_name)
         await asyncio.to_thread(self.records.set_live, row.model_name, row.version)
+        if before is None or before.version != row.version:
+            # What was shared out was shared with the version before: that is decided now.
+            self.router.share(row.model_name, None)
+            self.rule_ended(row.model_name)
         old = self.router.swap(row.model_name, slot)
         others = [other for other in self.router.warm(row.model_name).values() if other is not old]
         self.spawn(self._retire(old, others))

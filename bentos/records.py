@@ -152,6 +152,8 @@ class ModelRecords:
                 elif row.status == "live":
                     row.status = "draining"
                 session.add(row)
+            if model.live_version != version:
+                model.traffic = None
             model.live_version = version
             model.generation += 1
             model.updated_at = now()

@@ -12,6 +12,7 @@ from ..connectors.errors import NotFound, WorkletsError
 from .large_json import is_large
 from .signature import Signature
 from .slots import Prediction, Slot
+from .traffic import Traffic
 
 DEFAULT_TIMEOUT = 60.0
 # Inputs above these go to a thread even where the model is quick with a row.
@@ -33,6 +34,7 @@ class Router:
         self.starter: Starter | None = None
         self._live: dict[str, Slot] = {}
         self._warm: dict[tuple[str, str], Slot] = {}
+        self._traffic: dict[str, Traffic] = {}
 
     # --- asking ---------------------------------------------------------------------------------------
 
@@ -42,9 +44,31 @@ class Router:
         Ask anew for each call: a model may turn slow, or another version live. The call raises BadInput, ModelFailed.
         """
         slot = self._live.get(name)
-        if version is not None and (slot is None or slot.version != version):
-            slot = self._warm.get((name, version))
+        if version is not None:
+            if slot is None or slot.version != version:
+                slot = self._warm.get((name, version))
+        elif name in self._traffic:
+            return self._quick_by_traffic(name, slot)
         return slot.quick if slot is not None else None
+
+    def _quick_by_traffic(self, name: str, live: Slot | None) -> Callable[[Any], Prediction] | None:
+        traffic = self._traffic[name]
+        slots = {each: self._warm.get((name, each), live) for each in traffic.rule.split}
+        if live is None or any(slot is None or slot.quick is None for slot in (live, *slots.values())):
+            return None  # drawn once, by `predict`: drawing here and there again would shift the shares
+        version = traffic.pick()
+        slot = live if version is None else slots[version]
+        call = slot.quick if slot is not None else None
+        if call is None or traffic.shadow is None:
+            return call
+        offer = traffic.shadow.offer
+
+        def mirrored(inputs: Any) -> Prediction:
+            answer = call(inputs)
+            offer(inputs, answer)
+            return answer
+
+        return mirrored
 
     async def predict(
         self, name: str, inputs: Any, version: str | None = None, *, timeout: float | None = None
@@ -56,16 +80,26 @@ class Router:
             BadInput: the inputs do not fit its signature; every fault is listed.
             ModelFailed, TookTooLong, Unavailable.
         """
-        slot = self._find(name, version) or await self._start(name, version)
+        traffic = self._traffic.get(name) if version is None else None
+        drawn = traffic.pick() if traffic is not None else None
+        slot = (
+            (self._warm.get((name, drawn)) if drawn is not None else None)
+            or self._find(name, version)
+            or await self._start(name, version)
+        )
         # No await between finding and counting: a slot that counts a call is not closed.
         slot.in_flight += 1
         try:
             quick = slot.quick
             if quick is not None and _small(inputs):
-                return quick(inputs)
-            return await self._ask(slot, inputs, timeout or slot.manifest.serving.timeout or DEFAULT_TIMEOUT)
+                answer = quick(inputs)
+            else:
+                answer = await self._ask(slot, inputs, timeout or slot.manifest.serving.timeout or DEFAULT_TIMEOUT)
         finally:
             slot.in_flight -= 1
+        if traffic is not None and traffic.shadow is not None:
+            traffic.shadow.offer(inputs, answer)
+        return answer
 
     async def _ask(self, slot: Slot, inputs: Any, timeout: float) -> Prediction:
         signature, began = slot.signature, time.perf_counter()
@@ -98,6 +132,10 @@ class Router:
         """The loaded slots of other versions, by version."""
         return {version: slot for (of, version), slot in self._warm.items() if of == name}
 
+    def traffic(self, name: str) -> Traffic | None:
+        """How a model's requests are shared out; None if the live version has them all."""
+        return self._traffic.get(name)
+
     def slots(self) -> list[Slot]:
         """Every loaded slot."""
         return [*self._live.values(), *self._warm.values()]
@@ -116,6 +154,16 @@ class Router:
     def keep_warm(self, slot: Slot) -> None:
         """Answer for a version that is not live."""
         self._warm[slot.name, slot.version] = slot
+
+    def share(self, name: str, traffic: Traffic | None) -> Traffic | None:
+        """Share a model's requests out from now on; returns how they were shared before.
+
+        Its versions are loaded already; one that is dropped later leaves its share to the live one.
+        """
+        before = self._traffic.pop(name, None)
+        if traffic is not None:
+            self._traffic[name] = traffic
+        return before
 
     def drop(self, name: str, version: str) -> Slot | None:
         """Answer for a version no longer; returns its slot, for draining and closing."""

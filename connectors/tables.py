@@ -141,8 +141,28 @@ class Model(StoreTable, table=True):
     live_version: str | None = None
     # Counts pointer swaps, so that several HTTP processes can acknowledge one.
     generation: int = 0
+    # How its requests are shared out among versions (bentos/traffic.py); null where the live one has them all.
+    traffic: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     created_at: datetime = _time(default_factory=now)
     updated_at: datetime = _time(default_factory=now)
+
+
+class ShadowDifference(StoreTable, table=True):
+    """A request that a model's shadow answered otherwise than its live version, or failed."""
+
+    __tablename__ = "shadow_difference"
+    id: str = Field(default_factory=new_id, primary_key=True)
+    model_name: str = Field(foreign_key="model.name", ondelete="CASCADE", index=True)
+    live_version: str
+    shadow_version: str
+    # different or failed
+    kind: str
+    detail: str = ""
+    # As JSON; null where it is none or too large.
+    input: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    expected: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    found: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    created_at: datetime = _time(default_factory=now)
 
 
 class ModelVersion(StoreTable, table=True):

@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from .bentos import api as models_api
+from .bentos import rollout_api
 from .bentos.openapi import paths as model_paths
 from .connectors.access_api import access_routes
 from .connectors.errors import BadInput, NotFound, WorkletsError
@@ -98,6 +99,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
         *models_api.routes(
             parts.router, parts.deployer, parts.guard, parts.data, images=parts.images, predict_limit=settings.max_body
         ),
+        *rollout_api.routes(parts.rollouts, parts.guard),
         *worklets_api.routes(
             parts.registry,
             parts.guard,

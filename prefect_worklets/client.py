@@ -78,6 +78,7 @@ class Client:
         files: Iterable[str | Path] = (),
         description: str = "",
         tier: str = "auto",
+        live: bool = True,
     ) -> Model:
         """Pack a model, send it, and wait until it answers. If it fails, what was live goes on answering.
 
@@ -98,6 +99,8 @@ class Client:
             files: files and folders to pack beside it.
             description: for people.
             tier: where it runs: auto, in-process, shared-host or isolated.
+            live: False brings it up beside the live version, to answer as `name@version`, by a share of the requests
+                (`Model.split`) or as a shadow.
 
         Raises:
             DefinitionError, BadInput: it can't be packed; every fault is listed.
@@ -119,7 +122,9 @@ class Client:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             try:
-                row = self._upload(packed, digest, name, {"version": version, "tier": tier}, say)
+                row = self._upload(
+                    packed, digest, name, {"version": version, "tier": tier, "live": str(live).lower()}, say
+                )
             finally:
                 packed.unlink(missing_ok=True)
         return Model(self._connection, row["model"], row["version"])
@@ -270,6 +275,7 @@ def deploy(
     files: Iterable[str | Path] = (),
     description: str = "",
     tier: str = "auto",
+    live: bool = True,
     client: Client | None = None,
 ) -> Model:
     """Pack a model, send it to the running server, and wait until it answers. See `Client.deploy`."""
@@ -287,6 +293,7 @@ def deploy(
         files=files,
         description=description,
         tier=tier,
+        live=live,
     )
 
 

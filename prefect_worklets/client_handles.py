@@ -237,6 +237,48 @@ class Model:
         """Let the version before the live one answer."""
         return self._deployed("/rollback", {})
 
+    def traffic(self) -> dict[str, Any]:
+        """Which versions answer and how much: `split`, `shadow`, and `versions` with their counts."""
+        found: dict[str, Any] = self._connection.get(self._path("/traffic"))
+        return found
+
+    def split(self, shares: Mapping[str, float]) -> dict[str, Any]:
+        """Give versions a share of the requests, in percent; the live version has the rest. Empty ends it.
+
+        Raises:
+            BadInput: the shares don't fit. NotFound: no such version. DefinitionError, ModelFailed: it doesn't come up.
+        """
+        return self._shared({"split": dict(shares), "shadow": self._shadow_rule()})
+
+    def shadow(self, version: str | None = None, *, sample: float = 1.0, tolerance: float = 1e-6) -> dict[str, Any]:
+        """Have a version asked what the live one is asked, and compared; None ends it. Callers never see its answers.
+
+        Args:
+            version: which; None: nobody listens any more.
+            sample: the share of the requests, 0 to 1.
+            tolerance: how far two numbers may lie apart, relative to the larger.
+
+        Raises:
+            BadInput, NotFound, ModelFailed.
+        """
+        rule = None if version is None else {"version": version, "sample": sample, "tolerance": tolerance}
+        return self._shared({"split": self.traffic()["split"], "shadow": rule})
+
+    def differences(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The requests that the shadow answered otherwise or failed, newest first."""
+        answer = self._connection.get(self._path("/traffic/differences"), limit=limit)
+        found: list[dict[str, Any]] = answer["differences"]
+        return found
+
+    def _shadow_rule(self) -> dict[str, Any] | None:
+        seen = self.traffic()["shadow"]
+        return None if seen is None else {key: seen[key] for key in ("version", "sample", "tolerance")}
+
+    def _shared(self, rule: Mapping[str, Any]) -> dict[str, Any]:
+        answer = self._connection.send("PUT", self._path("/traffic"), body=dict(rule), timeout=DEPLOY_SECONDS)
+        found: dict[str, Any] = read_json(answer)
+        return found
+
     def delete(self) -> None:
         """Delete it with all its versions."""
         self._connection.send("DELETE", self._path())

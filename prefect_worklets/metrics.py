@@ -74,6 +74,19 @@ class WorkletsCollector(Collector):
             for error, count in list(slot.served.failed.items()):
                 failed.add_metric([*of, error], count)
         yield from (took, failed, busy)
+        yield self._shadows()
+
+    def _shadows(self) -> Metric:
+        seen = CounterMetricFamily(
+            "worklets_shadow_requests", "Mirrored requests by what came of them.", labels=["model", "version", "result"]
+        )
+        for name in self._parts.router.names():
+            traffic = self._parts.router.traffic(name)
+            if traffic is not None and traffic.shadow is not None:
+                counts = traffic.shadow.counts()
+                for result in ("equal", "different", "failed", "dropped"):
+                    seen.add_metric([name, traffic.shadow.version, result], counts[result])
+        return seen
 
     def _worklets(self) -> Iterator[Metric]:
         took = HistogramMetricFamily(

@@ -13,6 +13,7 @@ from typing import Any
 from sqlmodel import Session
 
 from .bentos.deployer import Deployer
+from .bentos.rollout import Rollouts
 from .bentos.router import Router
 from .bentos.zoo import Weights
 from .connectors.access import Access
@@ -70,6 +71,7 @@ class Parts:
             idle_seconds=settings.idle_seconds,
         )
         self.outgoing = Outgoing(self.egress, settings.http_hosts)
+        self.rollouts = Rollouts(self.store, self.deployer)
         self.hosts = ProjectHosts(
             data, self.deployer.environments, self.router,
             idle_seconds=settings.idle_seconds, options=_host_options(settings),
@@ -133,6 +135,7 @@ class Parts:
         try:
             await asyncio.to_thread(self.registry.load_all)
             await self.deployer.load_all()
+            await self.rollouts.restore()
         except Exception:
             logger.exception("not everything that was live could be loaded; see `worklets doctor`")
         # What is loaded by now lives as long as the process: a collection need not look at it again, which would

@@ -75,6 +75,9 @@ def deploy(
     max_concurrency: Annotated[int | None, typer.Option(help="How many calls may compute at once.")] = None,
     label: Annotated[list[str] | None, typer.Option(metavar="KEY=TEXT", help="A label; repeat it for more.")] = None,
     description: Annotated[str, typer.Option(help="What it does, for people.")] = "",
+    live: Annotated[
+        bool, typer.Option("--live/--no-live", help="Answer for the name, or beside the live version as NAME@VERSION.")
+    ] = True,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -94,11 +97,12 @@ def deploy(
             timeout=timeout,
             max_concurrency=max_concurrency,
             description=description,
+            live=live,
         )
     if as_json:
         print_json({"name": made.name, "version": made.version})
     else:
-        print(f"{made.name} {made.version} is live")
+        print(f"{made.name} {made.version} is live" if live else f"{made.name}@{made.version} answers")
 
 
 def _labels(given: list[str]) -> dict[str, str]:
