@@ -6,7 +6,9 @@ anyhow run it.
 
 from __future__ import annotations
 
+import functools
 import io
+import os
 import pickle
 import sys
 import sysconfig
@@ -83,15 +85,17 @@ def _local_modules() -> list[ModuleType]:
     """Imported modules that belong to no installation: another machine does not have them."""
     installed = {str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "purelib", "platlib")}
     installed |= {str(Path(prefix).resolve()) for prefix in (sys.prefix, sys.base_prefix)}
+    real = functools.cache(os.path.realpath)  # thousands of modules lie in few folders
     found = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if name == "__main__" or file is None or name.partition(".")[0] == _OWN or not isinstance(module, ModuleType):
             continue
-        place = str(Path(file).resolve())
+        folder, _, last = file.rpartition(os.sep)
+        place = os.path.join(real(folder), last)
         of_user = place.endswith(".py") and not any(place.startswith(prefix + "/") for prefix in installed)
         # An environment may lie on top of another one, whose packages are under neither prefix.
-        of_user = of_user and not _PACKAGES & set(Path(place).parts)
+        of_user = of_user and not _PACKAGES & set(place.split(os.sep))
         if of_user and sys.modules.get(module.__name__) is module:
             found.append(module)
     return found
