@@ -6,6 +6,7 @@ It doesn't import prefect, which costs 100 MB and seconds of start-up.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class DeploymentSpec:
     description: str = ""
     tags: Sequence[str] = ()
     parameter_schema: Mapping[str, Any] = field(default_factory=dict)
+    work_pool: str | None = None
 
 
 class Deployment(NamedTuple):
@@ -168,6 +170,7 @@ class PrefectApi:
             "description": spec.description,
             "tags": list(spec.tags),
             "parameter_openapi_schema": spec.parameter_schema,
+            **({"work_pool_name": spec.work_pool} if spec.work_pool is not None else {}),
         }
         known = await self.find_deployment(spec.flow, spec.name)
         if known is not None:
@@ -177,6 +180,15 @@ class PrefectApi:
         flow = await self._send("POST", "/flows/", {"name": spec.flow})
         made = await self._send("POST", "/deployments/", {**body, "name": spec.name, "flow_id": flow["id"]})
         return Deployment(made["id"], spec.version)
+
+    async def put_work_pool(self, name: str, type: str, description: str, template: Mapping[str, Any]) -> None:
+        """Create a work pool; one that is there already is left as it is."""
+        body = {"name": name, "type": type, "description": description, "base_job_template": template}
+        try:
+            await self._send("GET", f"/work_pools/{name}")
+        except NotFound:
+            with contextlib.suppress(Conflict):
+                await self._send("POST", "/work_pools/", body)
 
     async def find_deployment(self, flow: str, name: str) -> Deployment | None:
         """The deployment `flow/name`, or None."""
@@ -226,6 +238,14 @@ class PrefectApi:
         """How many of these flow runs Prefect has."""
         count: int = await self._send("POST", "/flow_runs/count", {"flow_runs": {"id": {"any_": list(ids)}}})
         return count
+
+    async def known_flow_runs(self, ids: Sequence[str]) -> set[str]:
+        """Which of these flow runs Prefect has."""
+        found: set[str] = set()
+        for start in range(0, len(ids), _PAGE):
+            wanted = {"flow_runs": {"id": {"any_": list(ids[start : start + _PAGE])}}, "limit": _PAGE}
+            found |= {run["id"] for run in await self._send("POST", "/flow_runs/filter", wanted)}
+        return found
 
     async def count_task_runs(self, flow_run_ids: Sequence[str]) -> int:
         """How many task runs of these flow runs Prefect has stored."""

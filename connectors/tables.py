@@ -263,8 +263,10 @@ class SubmittedRun(StoreTable, table=True):
     id: str = Field(primary_key=True)
     worklet: str
     version: int
-    # run, cron or retry
+    # run, cron, retry or prefect
     trigger: str = "run"
+    # The flow run that Prefect started, as 32 hexadecimal digits. Retried there, it has several of these.
+    flow_run_id: str | None = Field(default=None, index=True)
     # Who submitted it: id, name, role and scopes.
     principal: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     input: bytes = Field(default=b"", sa_type=LargeBinary)

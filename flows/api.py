@@ -19,6 +19,7 @@ from ..connectors.store import Store
 from ..connectors.tables import Worklet as WorkletRow
 from ..connectors.tables import WorkletVersion
 from ..connectors.web import Guard, json_response, read_body, read_json
+from .changes import Changes
 from .documents import graph_schema
 from .endpoints import route
 from .files_api import FilesApi
@@ -40,6 +41,7 @@ def routes(
     recent: RecentRuns | None = None,
     submitted: SubmittedRuns | None = None,
     nodes_of: Callable[[str], list[list[Any]] | None] = lambda _: None,
+    changes: Changes | None = None,
     more_paths: Iterable[Callable[[], Paths]] = (),
 ) -> list[BaseRoute]:
     """The routes of worklets, projects, runs, tables, files and the OpenAPI document.
@@ -51,12 +53,13 @@ def routes(
         recent: the same object that the `InvokeApp` has, so that a run can be shown at once.
         submitted: the queue of runs that are done later.
         nodes_of: the node entries of a submitted run that is under way in this process.
+        changes: tells when a submitted run begins or ends in this process.
         more_paths: give other rooms' paths for the OpenAPI document.
     """
     recent = recent if recent is not None else RecentRuns()
     return [
         *WorkletsApi(registry, guard, store, tuple(more_paths)).routes(),
-        *RunsApi(registry, guard, store, recent, submitted or SubmittedRuns(store), nodes_of).routes(),
+        *RunsApi(registry, guard, store, recent, submitted or SubmittedRuns(store), nodes_of, changes).routes(),
         *FilesApi(guard, files).routes(),
     ]
 

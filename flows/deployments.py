@@ -11,7 +11,7 @@ from ..connectors.errors import Unavailable, WorkletsError
 from ..connectors.prefect_api import PrefectApi
 from .graph import GraphDocument
 from .outbox import Outbox
-from .prefect_shape import deployment_spec
+from .prefect_shape import JOB_TEMPLATE, WORK_POOL, WORKER_TYPE, deployment_spec
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +33,16 @@ class Deployments:
         self._lock = asyncio.Lock()
         # Versions that Prefect refused; told once, and tried again when a run of theirs comes.
         self._unfit: set[tuple[str, int]] = set()
+        self._pool_known = False
 
     async def refresh(self) -> None:
         """Bring the deployments of worklets with a new live version up to date; looks every few seconds."""
         if time.monotonic() - self._looked_at < _LOOK_EVERY_S:
             return
         self._looked_at = time.monotonic()
+        if not self._pool_known:  # before any worklet is there: a worker may be started already
+            async with self._lock:
+                await self._put_pool()
         for name, version in await asyncio.to_thread(self._outbox.live_worklets):
             known = self._ids.get(name)
             if (known is None or known[1] != version) and (name, version) not in self._unfit:
@@ -62,6 +66,7 @@ class Deployments:
     def forget_all(self) -> None:
         """Prefect may have none of the deployments any more."""
         self._ids.clear()
+        self._pool_known = False
         self._looked_at = float("-inf")
 
     async def graph(self, worklet: str, version: int) -> GraphDocument | None:
@@ -77,11 +82,18 @@ class Deployments:
             self._graphs.popitem(last=False)
         return graph
 
+    async def _put_pool(self) -> None:
+        if not self._pool_known:
+            described = "Runs of worklets, which the worklets server does with what it has loaded."
+            await self._api.put_work_pool(WORK_POOL, WORKER_TYPE, described, JOB_TEMPLATE)
+            self._pool_known = True
+
     async def _put(self, worklet: str, version: int) -> str:
         async with self._lock:
             known = self._ids.get(worklet)
             if known is not None and known[1] == version:
                 return known[0]
+            await self._put_pool()
             graph = await self.graph(worklet, version)
             try:
                 made = await self._api.put_deployment(deployment_spec(worklet, version, graph))

@@ -12,6 +12,7 @@ from typing import Any
 from ..connectors.errors import WorkletsError
 from ..connectors.meters import Meters
 from ..connectors.tables import SubmittedRun
+from .changes import Changes
 from .checkpoints import Checkpoints
 from .engine import Engine, Execution, error_record
 from .journal import Journal, RunRecord
@@ -38,6 +39,7 @@ class LaterRuns:
         journal, recent: where the record of an ended run goes.
         at_once: how many runs may be under way.
         meters: counts ended runs by worklet and state.
+        changes: told when a run begins or ends.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class LaterRuns:
         *,
         at_once: int = 16,
         meters: Meters[tuple[str, str]] | None = None,
+        changes: Changes | None = None,
     ) -> None:
         self._queue = queue
         self._registry = registry
@@ -60,6 +63,7 @@ class LaterRuns:
         self._recent = recent
         self._at_once = at_once
         self._meters = meters if meters is not None else Meters()
+        self._changes = changes if changes is not None else Changes()
         self._holder = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
         self._wake = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -117,6 +121,7 @@ class LaterRuns:
             for row in rows:
                 task = asyncio.create_task(self._do(row), name=f"run {row.id}")
                 self._tasks[row.id] = task
+                self._changes.tell(row.id)
                 task.add_done_callback(lambda _, id=row.id: self._done(id))  # type: ignore[misc]
             if len(rows) < free:
                 return
@@ -201,7 +206,9 @@ class LaterRuns:
         # The record first: if this process dies in between, the run is taken up again and ends the same way.
         await asyncio.to_thread(self._journal.append, record)
         self._recent.add(record)
-        if await asyncio.to_thread(self._queue.end, self._holder, row.id, state):
+        mine = await asyncio.to_thread(self._queue.end, self._holder, row.id, state)
+        self._changes.tell(row.id)
+        if mine:
             self._meters.add((row.worklet, state), took_us * 1e-6)
             if state == "completed":  # those of another run are for a retry
                 await asyncio.to_thread(self._checkpoints.forget, row.id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Sequence
+from uuid import UUID
 
 from pydantic import ValidationError
 from sqlalchemy import func, update
 from sqlmodel import col, select
 
 from ..connectors.store import Store
-from ..connectors.tables import Run, Worklet, WorkletVersion
+from ..connectors.tables import Run, SubmittedRun, Worklet, WorkletVersion
 from .graph import GraphDocument
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,12 @@ class Outbox:
                 part = ids[start : start + 500]
                 session.exec(update(Run).where(col(Run.id).in_(part)).values(recorded_us=SAMPLED_OUT))
         return len(ids)
+
+    def flow_runs(self, ids: Sequence[str]) -> dict[str, str]:
+        """Of these runs, those that Prefect started: the flow run's id as a UUID, by the run's id."""
+        chosen = select(SubmittedRun.id, SubmittedRun.flow_run_id).where(col(SubmittedRun.id).in_(ids))
+        with self.store.read() as session:
+            return {id: str(UUID(flow_run)) for id, flow_run in session.exec(chosen) if flow_run is not None}
 
     def live_worklets(self) -> list[tuple[str, int]]:
         """Name and version of each worklet that answers now."""

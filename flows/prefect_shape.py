@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 import orjson
 
@@ -16,6 +16,16 @@ from .graph import FromInput, FromNode, GraphDocument, GraphNode, references
 from .shortening import readable
 
 DEPLOYMENT_NAME = "worklets"
+# The trigger of a run that Prefect's worker handed over: its flow run was there first.
+STARTED_THERE = "prefect"
+WORK_POOL = "worklets"
+WORKER_TYPE = "worklets"
+# What a run may be given besides its parameters. The server has all that it needs; Prefect wants something here.
+_RUN_NAME = {"title": "Name", "type": "string", "description": "A name for the run's infrastructure.", "default": ""}
+JOB_TEMPLATE: dict[str, Any] = {
+    "job_configuration": {"name": "{{ name }}"},
+    "variables": {"type": "object", "properties": {"name": _RUN_NAME}},
+}
 RUNNING = PrefectState("RUNNING", "Running")
 # Prefect refuses to draw a graph of more nodes.
 MOST_NODES = 1000
@@ -42,6 +52,7 @@ def deployment_spec(worklet: str, version: int, graph: GraphDocument | None) -> 
         description=graph.description if graph else "",
         tags=["worklets", *(tag for tag in (graph.tags if graph else ()) if tag != "worklets")],
         parameter_schema=parameter_schema(graph),
+        work_pool=WORK_POOL,
     )
 
 
@@ -159,7 +170,7 @@ def _node_event(
             "task_run": {
                 "name": name,
                 "task_key": str(node),
-                "dynamic_key": str(index),
+                "dynamic_key": _dynamic_key(run, flow_run_id, index),
                 "tags": [str(kind)],
                 "expected_start_time": start.isoformat(),
                 "start_time": start.isoformat(),
@@ -170,6 +181,12 @@ def _node_event(
             },
         },
     }
+
+
+def _dynamic_key(run: Run, flow_run_id: str, index: int) -> str:
+    # A flow run has one task run of each key; one that was retried in Prefect has those of several runs.
+    again = run.trigger == STARTED_THERE and run.id != UUID(flow_run_id).hex
+    return f"{run.id[-8:]}-{index}" if again else str(index)
 
 
 def _task_run_ids(run_id: str, entries: Sequence[Sequence[Any]]) -> dict[str, list[str]]:

@@ -3,7 +3,8 @@
 Two ways lead there. *In bulk*: up to a hundred flow runs in one request, each already in its last state; Prefect then
 shows the time of recording as start and end. *Exactly*: the flow run is created as running and ended after as long as
 it really took, so that its duration is right; for runs that took long enough to tell, while there is little to do.
-Task runs go as events either way and carry their true times.
+Task runs go as events either way and carry their true times. A flow run that Prefect itself started is there already,
+and its worker sets its states: it gets its task runs from here, and nothing else.
 
 Everything may be repeated: a flow run has the run's id as its idempotency key, task runs have ids that follow from it.
 So a run is marked only once Prefect has stored all of it, and whatever is cut short is simply done again.
@@ -27,7 +28,8 @@ from .deployments import Deployments
 from .outbox import BEGUN, REFUSED, Outbox
 from .pace import Pace
 from .prefect_artifacts import Artifacts
-from .prefect_shape import final_state, flow_run_spec, node_count, node_events
+from .prefect_shape import STARTED_THERE, final_state, flow_run_spec, node_count, node_events
+from .started_there import started_there
 
 logger = logging.getLogger(__name__)
 
@@ -169,7 +171,7 @@ class Recorder:
             self.counters.sampled_out += left_out
 
     def _goes_exactly(self, row: Run, together: int) -> bool:
-        if self._exact_under_way >= _MOST_EXACT:
+        if self._exact_under_way >= _MOST_EXACT or row.trigger == STARTED_THERE:
             return False
         if row.recorded_us != BEGUN and not (
             _SHORTEST_EXACT_US <= row.duration_us <= _LONGEST_EXACT_US and self._pace.has_room(together)
@@ -211,8 +213,9 @@ class Recorder:
         try:
             by_worklet: defaultdict[str, list[Run]] = defaultdict(list)
             for row in rows:
-                by_worklet[row.worklet].append(row)
-            sent: list[tuple[Run, str]] = []
+                if row.trigger != STARTED_THERE:
+                    by_worklet[row.worklet].append(row)
+            sent = await started_there(rows, self.outbox, self.api)
             async with self._pace.turn(len(rows)):
                 for worklet, group in by_worklet.items():
                     sent += zip(group, await self._create(worklet, group), strict=True)

@@ -18,6 +18,7 @@ from ..connectors.errors import BadInput, NotAllowed, NotFound
 from ..connectors.store import Store
 from ..connectors.tables import Run, TableRow
 from ..connectors.web import Guard, json_response
+from .changes import Changes
 from .endpoints import number, route
 from .later_api import show_submitted
 from .recent import RecentRuns
@@ -25,6 +26,8 @@ from .registry import Registry
 from .submitted import ENDED_STATES, OPEN_STATES, SubmittedRuns
 
 _LATEST = 1 << 62
+_LONGEST_WAIT = 60
+_LOOK_SECONDS = 1.0
 _ON_ITS_WAY_US = 60_000_000
 STATES = (*OPEN_STATES, *ENDED_STATES)
 
@@ -40,7 +43,9 @@ class RunsApi:
         recent: RecentRuns,
         submitted: SubmittedRuns,
         nodes_of: Callable[[str], list[list[Any]] | None] = lambda _: None,
+        changes: Changes | None = None,
     ) -> None:
+        self._changes = changes if changes is not None else Changes()
         self._registry = registry
         self._submitted = submitted
         self._nodes_of = nodes_of
@@ -107,9 +112,24 @@ class RunsApi:
         return [{**row, "error": None} for row in shown if principal in (None, row["principal"])]
 
     async def show_run(self, request: Request) -> Response:
-        """One run with its input, output, nodes and, for builders, the traceback of a failure."""
+        """One run with its input, output, nodes and, for builders, the traceback of a failure.
+
+        With `wait` (seconds) and `seen` (a state) it answers when the state is another one, or after that long.
+        """
         principal = await self._guard(request, Role.viewer, "see runs")
         id = request.path_params["id"]
+        until = time.monotonic() + number(request, "wait", 0, low=0, high=_LONGEST_WAIT)
+        seen = request.query_params.get("seen")
+        while True:
+            with self._changes.watching(id) as changed:
+                shown = await self._shown(id, principal)
+                left = until - time.monotonic()
+                if left <= 0 or shown["state"] != seen:
+                    return json_response(shown)
+                # Another process may do the run, so that nothing is told here.
+                await changed(min(left, _LOOK_SECONDS))
+
+    async def _shown(self, id: str, principal: Principal) -> dict[str, Any]:
         run = await asyncio.to_thread(self._run, id)
         if run is None:
             row = await asyncio.to_thread(self._submitted.get, id)
@@ -117,11 +137,11 @@ class RunsApi:
                 shown = show_submitted(row, self._nodes_of(id))
                 if row.state in ENDED_STATES and time.time_ns() // 1000 - (row.ended_us or 0) < _ON_ITS_WAY_US:
                     shown["state"] = "running"  # its record, with the output, is not in the store yet
-                return json_response({**shown, "input": _value(row.input), "output": None, "error": None})
+                return {**shown, "input": _value(row.input), "output": None, "error": None}
         mine = run is not None and (run.principal == principal.id or principal.role >= Role.builder)
         if run is None or not mine:
             raise NotFound(f"There is no run {id[:64]!r}; GET /api/runs lists yours.")
-        return json_response(_details(run, principal))
+        return _details(run, principal)
 
     def _run(self, id: str) -> Any:
         with self._store.read() as session:

@@ -47,8 +47,10 @@ class SubmittedRuns:
         principal: Principal | None,
         *,
         trigger: str = "run",
+        id: str | None = None,
         idempotency_key: str | None = None,
         retry_of: str | None = None,
+        flow_run_id: str | None = None,
     ) -> tuple[SubmittedRun, bool]:
         """Accept a run; once this returns it will be done. The same key gives the first run again (and False).
 
@@ -56,7 +58,7 @@ class SubmittedRuns:
             Conflict: the key was used for another worklet or another input.
         """
         row = SubmittedRun(
-            id=new_run_id(),
+            id=id or new_run_id(),
             worklet=worklet,
             version=version,
             input=input,
@@ -64,6 +66,7 @@ class SubmittedRuns:
             trigger=trigger,
             idempotency_key=_key(principal, idempotency_key),
             retry_of=retry_of,
+            flow_run_id=flow_run_id,
             created_us=_now(),
         )
         try:
@@ -86,6 +89,12 @@ class SubmittedRuns:
         """One run, open or ended."""
         with self._store.read() as session:
             return session.get(SubmittedRun, id)
+
+    def of_flow_run(self, flow_run_id: str) -> list[SubmittedRun]:
+        """The runs that Prefect started as this flow run, oldest first: one, and one more for each retry there."""
+        query = select(SubmittedRun).where(col(SubmittedRun.flow_run_id) == flow_run_id)
+        with self._store.read() as session:
+            return list(session.exec(query.order_by(col(SubmittedRun.created_us))))
 
     def open_runs(self, worklet: str | None, states: Sequence[str], limit: int) -> list[SubmittedRun]:
         """Runs that have not ended, newest first."""

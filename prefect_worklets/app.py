@@ -23,6 +23,7 @@ from .connectors.web import problem_response
 from .flows import api as worklets_api
 from .flows.invoke import InvokeApp
 from .flows.later_api import LaterApi
+from .flows.prefect_runs_api import PrefectRunsApi
 from .health import health_routes
 from .metrics import metrics_routes
 from .panel_views import api as views_api
@@ -109,7 +110,9 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             submitted=parts.queue,
             nodes_of=parts.later.nodes,
             more_paths=(lambda: model_paths(parts.router),),
+            changes=parts.changes,
         ),
+        *PrefectRunsApi(parts.registry, parts.guard, parts.queue, parts.later, parts.checkpoints).routes(),
         *LaterApi(
             parts.registry,
             parts.guard,

@@ -8,7 +8,7 @@ from typing import TextIO
 
 import typer
 
-from .commands import graphs, keys, models, project, runs, schedules, server, shares, users, views, zoo
+from .commands import graphs, keys, models, project, runs, schedules, server, shares, users, views, worker, zoo
 from .connectors.errors import WorkletsError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 server.add_to(app)
 project.add_to(app)
+worker.add_to(app)
 graphs.add_to(app)
 shares.add_to(views.app)
 app.add_typer(models.app, name="models")

@@ -28,6 +28,7 @@ from .connectors.shares import Shares
 from .connectors.store import Store
 from .connectors.web import Guard
 from .flows.calling import WorkletCalls
+from .flows.changes import Changes
 from .flows.checkpoints import Checkpoints
 from .flows.context import Services
 from .flows.engine import LATER_SECONDS, Engine
@@ -90,9 +91,10 @@ class Parts:
         self.checkpoints = Checkpoints(data.results)
         # Of its own: runs that nobody waits for take no thread from those that somebody does.
         self.later_engine = Engine(services=services, threads=settings.threads, timeout=LATER_SECONDS)
+        self.changes = Changes()
         self.later = LaterRuns(
             self.queue, self.registry, self.later_engine, self.checkpoints, self.journal, self.recent,
-            at_once=settings.runs_at_once, meters=self.run_meters,
+            at_once=settings.runs_at_once, meters=self.run_meters, changes=self.changes,
         )  # fmt: skip
         self.schedules = Schedules(
             self.store, self.registry, self.queue, catch_up=settings.catch_up, submitted=self.later.wake

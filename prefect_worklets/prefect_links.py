@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import httpx
 
 from .connectors.errors import Unavailable
@@ -23,7 +25,9 @@ class FlowRunFinder:
         """The flow run's id, None if Prefect has no such run (yet). Blocking. Raises Unavailable."""
         if self._api_url is None:
             return None
-        query = {"flow_runs": {"idempotency_key": {"any_": [run_id]}}, "limit": 1}
+        # One that Prefect started has the flow run's own id.
+        wanted = {"operator": "or_", "idempotency_key": {"any_": [run_id]}, "id": {"any_": [str(UUID(run_id))]}}
+        query = {"flow_runs": wanted, "limit": 1}
         try:
             answer = httpx.post(f"{self._api_url}/flow_runs/filter", json=query, timeout=_SECONDS, trust_env=False)
             answer.raise_for_status()

@@ -59,7 +59,7 @@ class Instance:
         """What to run, in the order in which it starts; it stops in the reverse."""
         made = [] if self.prefect_socket is None else [self._prefect(self.prefect_socket)]
         views = [self._views(number, port) for number, port in enumerate(self.views_ports)]
-        return [*made, self._host(), self._app(), *views, self._recorder()]
+        return [*made, self._host(), self._app(), *views, self._recorder(), self._worker()]
 
     def _shared(self) -> dict[str, str]:
         # The store's address may hold a password: it goes by the environment, never by the command line.
@@ -147,6 +147,14 @@ class Instance:
         command = _python("prefect_worklets.flows.record_process", "--data", str(self.settings.data.root))
         command += ["--prefect-api-url", self.prefect_api, "--public-url", self.settings.public_origin]
         return ChildSpec("recorder", command, self._shared(), niceness=_BACKGROUND)
+
+    def _worker(self) -> ChildSpec:
+        settings = self.settings
+        command = _python("prefect_worklets.worker_process", "--data", str(settings.data.root))
+        command += ["--name", f"worklets-{socket.gethostname()}-{settings.port}"]
+        # Each line of Prefect's own about a flow run would be a request more.
+        environment = {**self._shared(), "PREFECT_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_COLORS": "false"}
+        return ChildSpec("worker", command, environment, niceness=_BACKGROUND)
 
 
 def choose_prefect(settings: Settings) -> tuple[socket.socket | None, str]:

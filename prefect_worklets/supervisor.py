@@ -143,7 +143,7 @@ def _stop_on_signals(children: list[Child], log: Logbook) -> asyncio.Event:
 async def _stop_in_order(children: list[Child]) -> None:
     # The app goes first, so that what it still answers finds the model host; Prefect goes last, so that the
     # recorder can hand over what it has.
-    order = {"recorder": 1, "host": 1, "prefect": 2}
+    order = {"recorder": 1, "worker": 1, "host": 1, "prefect": 2}
     for stage in (0, 1, 2):
         await asyncio.gather(*(child.stop() for child in children if order.get(child.spec.name, 0) == stage))
 

@@ -1,5 +1,6 @@
 """Every example of the documentation runs, and prints what the page says that it prints."""
 
+import json
 import os
 import re
 import shutil
@@ -57,6 +58,8 @@ def test_story_runs_against_a_server(story, tmp_path, server):
     folder = tmp_path / story.name
     shutil.copytree(story, folder)
     environment = {"WORKLETS_DATA_DIR": str(server.data_dir), "WORKLETS_URL": server.url, "WORKLETS_KEY": server.key}
+    told = json.loads((server.data_dir / "run" / "recorder.json").read_text())
+    environment |= {"PREFECT_API_URL": told["prefect"]["url"], "PREFECT_HOME": str(tmp_path / "prefect")}
     for file in sorted(folder.glob("[0-9]*")):
         if file.suffix in (".py", ".sh"):
             run(file, environment)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import re
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
+from pathlib import Path
+from uuid import UUID
 
 import httpx
 import psutil
@@ -22,12 +28,12 @@ RUNS = int(os.environ.get("WORKLETS_TEST_RUNS", "40"))
 KILLS = int(os.environ.get("WORKLETS_TEST_KILLS", "3"))
 
 PROJECT = """
-import time
+import asyncio
 import prefect_worklets as pw
 
 @pw.node
-def slow(n: int) -> int:
-    time.sleep(0.02)
+async def slow(n: int, seconds: float) -> int:
+    await asyncio.sleep(seconds)
     return n
 
 @pw.node
@@ -35,8 +41,8 @@ def row(n: int) -> dict:
     return {"n": n}
 
 @pw.worklet
-def counted(n: int) -> dict:
-    return pw.save("counted")(row(slow(n)))
+def counted(n: int, seconds: float = 0.02) -> dict:
+    return pw.save("counted")(row(slow(n, seconds)))
 """
 
 
@@ -119,6 +125,81 @@ def rows_of(server, table):
         found += rows
         if len(rows) < 500:
             return found
+
+
+def prefect(instance, *arguments):
+    """The stock command line of Prefect, beside the instance's own Prefect server."""
+    settings = {"PREFECT_API_URL": prefect_url(instance), "PREFECT_HOME": str(instance.data_dir.parent / "elsewhere")}
+    command = [str(Path(sys.executable).with_name("prefect")), *arguments]
+    environment = {**os.environ, **settings, "NO_COLOR": "1", "COLUMNS": "300"}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def prefect_url(instance):
+    return persistently(lambda: json.loads((instance.data_dir / "run/recorder.json").read_text())["prefect"]["url"])
+
+
+def flow_run(instance, id):
+    return persistently(lambda: httpx.get(f"{prefect_url(instance)}/flow_runs/{id}").raise_for_status().json())
+
+
+def in_state(instance, id, *names):
+    deadline = time.monotonic() + 90
+    while True:
+        run = flow_run(instance, id)
+        if run["state_name"] in names:
+            return run
+        assert time.monotonic() < deadline, run["state"]
+        time.sleep(0.1)
+
+
+def deployment(instance):
+    address = f"{prefect_url(instance)}/deployments/name/counted/worklets"
+    return persistently(lambda: httpx.get(address).raise_for_status().json())
+
+
+def started(instance, **parameters):
+    """The id of a flow run that is started as `prefect deployment run` does it."""
+    address = f"{prefect_url(instance)}/deployments/{deployment(instance)['id']}/create_flow_run"
+    return persistently(lambda: httpx.post(address, json={"parameters": parameters}).raise_for_status().json()["id"])
+
+
+def test_prefect_starts_a_run_by_its_stock_commands(instance):
+    deployment(instance)
+    assert "counted/worklets" in prefect(instance, "deployment", "ls")
+    watched = prefect(instance, "deployment", "run", "counted/worklets", "-p", "n=777", "--watch")
+    assert "Flow run finished successfully" in watched
+    assert "COMPLETED" in prefect(instance, "flow-run", "ls", "--flow-name", "counted")
+    id = str(UUID(re.search(r"UUID: (\S+)", watched).group(1)))
+    with client(instance) as worklets:
+        run = worklets.runs[UUID(id).hex].details()
+        assert (run["output"], run["trigger"]) == ({"n": 777}, "prefect")
+    deadline = time.monotonic() + 60
+    while len(graph := dict(httpx.get(f"{prefect_url(instance)}/flow_runs/{id}/graph-v2").json()["nodes"])) < 3:
+        assert time.monotonic() < deadline, graph
+        time.sleep(0.2)
+    edges = {(graph[parent["id"]]["label"], node["label"]) for node in graph.values() for parent in node["parents"]}
+    assert edges == {("slow", "row"), ("row", "save_counted")}
+
+
+def test_a_worker_that_is_killed_leaves_no_flow_run_behind(instance):
+    id = started(instance, n=888, seconds=3)
+    in_state(instance, id, "Running")
+    for child in children(instance, "worker_process"):
+        child.send_signal(signal.SIGKILL)
+    assert in_state(instance, id, "Completed")["run_count"] == 1
+    assert [row["data"]["n"] for row in rows_of(instance, "counted")].count(888) == 1
+
+
+def test_cancelled_in_prefect_is_cancelled_here(instance):
+    id = started(instance, n=999, seconds=600)
+    in_state(instance, id, "Running")
+    prefect(instance, "flow-run", "cancel", id)
+    in_state(instance, id, "Cancelled")
+    with client(instance) as worklets:
+        assert worklets.runs[UUID(id).hex].details()["state"] == "cancelled"
 
 
 def test_from_the_command_line(instance):

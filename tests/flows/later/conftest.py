@@ -13,12 +13,14 @@ import pytest
 from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.web import Guard
 from prefect_worklets.flows import api, bundle
+from prefect_worklets.flows.changes import Changes
 from prefect_worklets.flows.checkpoints import Checkpoints
 from prefect_worklets.flows.context import Services
 from prefect_worklets.flows.engine import Engine
 from prefect_worklets.flows.journal import Journal
 from prefect_worklets.flows.later import LaterRuns
 from prefect_worklets.flows.later_api import LaterApi
+from prefect_worklets.flows.prefect_runs_api import PrefectRunsApi
 from prefect_worklets.flows.recent import RecentRuns
 from prefect_worklets.flows.registry import Registry
 from prefect_worklets.flows.schedules import Schedules
@@ -107,11 +109,11 @@ class Later:
 
         await until(begun)
 
-    async def ended(self, id: str, seconds: float = 20) -> dict[str, Any]:
-        return await until(lambda: self._ended(id), seconds)
+    async def ended(self, id: str, seconds: float = 20, role: str = "operator") -> dict[str, Any]:
+        return await until(lambda: self._ended(id, role), seconds)
 
-    async def _ended(self, id: str) -> Any:
-        run = await self.run(id)
+    async def _ended(self, id: str, role: str) -> Any:
+        run = await self.run(id, role)
         return run if run["state"] not in ("queued", "running") else None
 
     @asynccontextmanager
@@ -152,10 +154,14 @@ async def parts(store, tmp_path):
     queue = SubmittedRuns(store, lease_seconds=1.0)
     checkpoints = Checkpoints(tmp_path / "results")
     journal, recent = Journal(tmp_path / "journal"), RecentRuns()
-    later = LaterRuns(queue, registry, engine, checkpoints, journal, recent, at_once=4)
+    changes = Changes()
+    later = LaterRuns(queue, registry, engine, checkpoints, journal, recent, at_once=4, changes=changes)
     schedules = Schedules(store, registry, queue)
     routes = [
-        *api.routes(registry, guard, store, None, recent=recent, submitted=queue, nodes_of=later.nodes),
+        *api.routes(
+            registry, guard, store, None, recent=recent, submitted=queue, nodes_of=later.nodes, changes=changes
+        ),
+        *PrefectRunsApi(registry, guard, queue, later, checkpoints).routes(),
         *LaterApi(registry, guard, store, queue, later, schedules, checkpoints, recent).routes(),
     ]
     transport = httpx.ASGITransport(app=Starlette(routes=routes))

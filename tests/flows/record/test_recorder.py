@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from fixtures_prefect import PrefectServer
 from prefect_worklets.connectors.prefect_api import PrefectApi
 from prefect_worklets.connectors.store import Store
-from prefect_worklets.connectors.tables import Run
+from prefect_worklets.connectors.tables import Run, SubmittedRun
 from prefect_worklets.flows.outbox import BEGUN, REFUSED, Outbox
 from prefect_worklets.flows.recorder import Recorder
 from record_runs import add_runs, add_worklet, make_record, rows_of
@@ -109,6 +109,8 @@ class TestWhatPrefectShows:
         assert deployment["description"] == "Tells irises apart."
         assert deployment["parameter_openapi_schema"]["required"] == ["request"]
         assert deployment["paused"] is False
+        assert deployment["work_pool_name"] == "worklets"
+        assert prefect_server.ask("GET", "/work_pools/worklets")["type"] == "worklets"
 
     async def test_a_node_run_has_its_true_duration_and_state(
         self, sqlite_store: Store, prefect_server: PrefectServer, worklet: str
@@ -169,6 +171,31 @@ class TestWhatPrefectShows:
             recorder.wake()
             await until(lambda: prefect_server.ask("GET", path)["version"] == "2")
         assert len(prefect_server.ask("GET", path)["schedules"]) == 1
+
+
+class TestStartedByPrefect:
+    async def test_its_flow_run_gets_the_nodes_of_each_attempt_and_no_state(
+        self, sqlite_store: Store, prefect_server: PrefectServer, worklet: str
+    ) -> None:
+        flow = prefect_server.ask("POST", "/flows/", {"name": worklet})
+        made = prefect_server.ask(
+            "POST", "/flow_runs/", {"flow_id": flow["id"], "state": {"type": "RUNNING", "name": "Running"}}
+        )
+        first = make_record(worklet, id=UUID(made["id"]).hex, state="failed", trigger="prefect")
+        again = make_record(worklet, trigger="prefect")
+        gone = make_record(worklet, trigger="prefect")
+        with sqlite_store.session() as session:
+            for record, flow_run in ((first, first.id), (again, first.id), (gone, gone.id)):
+                session.add(SubmittedRun(id=record.id, worklet=worklet, version=1, flow_run_id=flow_run))
+        add_runs(sqlite_store, [first, again, gone])
+        async with recording(sqlite_store, prefect_server):
+            await until(lambda: all(row.recorded_us is not None for row in rows_of(sqlite_store)))
+        assert {row.id: row.recorded_us == REFUSED for row in rows_of(sqlite_store)} == {
+            first.id: False, again.id: False, gone.id: True
+        }  # fmt: skip
+        shown = flow_runs(prefect_server, worklet)
+        assert [(run["id"], run["state_name"]) for run in shown] == [(made["id"], "Running")]
+        assert task_run_count(prefect_server, worklet) == 6
 
 
 class TestOnce:
