@@ -1,14 +1,14 @@
 """Which flow run of Prefect a submitted run is for
 
-Revision: 0006
-Follows: 0005
+Revision: 0008
+Follows: 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
