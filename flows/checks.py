@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -78,6 +79,10 @@ def _names_are_sound(document: GraphDocument) -> Iterator[DefinitionFault]:
             second = document.nodes[ids.index(id, ids.index(id) + 1)]
             msg = f"{count} nodes have the id {id!r}."
             yield _at(document, second, msg, "give each node an id of its own", "id")
+    for node in document.nodes:
+        if node.id.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f]", node.id):
+            fix = "use letters, digits, _ and -"  # what a node gives is kept in a file of its name
+            yield _at(document, node, f"its id {node.id!r} is no name.", fix, "id")
     names = [each.name for each in document.inputs]
     for index, name in enumerate(names):
         pointer = pointer_to("inputs", index, "name")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..connectors.errors import DefinitionError
@@ -19,7 +20,9 @@ from .trace import current_trace
 R = TypeVar("R")
 
 
-def decide(condition: Any, then: Callable[[], R], otherwise: Callable[[], R]) -> R:
+def decide(
+    condition: Any, then: Callable[[], R], otherwise: Callable[[], R], *, name: str = "decide", join: str = "join"
+) -> R:
     """Go one way or the other: `decide(is_large(order), lambda: review(order), lambda: approve(order))`.
 
     In a worklet's definition both functions are called once, so that both arms are in the graph; a run takes one of
@@ -28,6 +31,7 @@ def decide(condition: Any, then: Callable[[], R], otherwise: Callable[[], R]) ->
     Args:
         condition: what a node or an input gives; its truth decides.
         then, otherwise: the arms: functions without parameters, which place nodes and return the arm's value.
+        name, join: what the decision, and the node that takes its arms' values, are called in the graph.
 
     Returns:
         The value of the arm that was taken.
@@ -38,18 +42,20 @@ def decide(condition: Any, then: Callable[[], R], otherwise: Callable[[], R]) ->
     trace = current_trace()
     if trace is None:
         return then() if condition else otherwise()
-    for name, arm in (("then", then), ("otherwise", otherwise)):
+    for which, arm in (("then", then), ("otherwise", otherwise)):
         if not callable(arm) or isinstance(arm, Symbol):
             fault = definition_fault(
-                f"decide() is given {name} that is no function.", place=caller_place(), fix=f"write {name}=lambda: ..."
+                f"decide() is given {which} that is no function.",
+                place=caller_place(),
+                fix=f"write {which}=lambda: ...",
             )
             raise DefinitionError("A decision is defined wrongly.", faults=[fault])
-    made = trace.place(_DECIDE, (condition,), {})
+    made = trace.place(replace(_DECIDE, name=name), (condition,), {})
     with trace.branch(made, arm=True):
         first = then()
     with trace.branch(made, arm=False):
         second = otherwise()
-    joined: R = trace.place(_JOIN, (made, first, second), {})  # type: ignore[assignment]
+    joined: R = trace.place(replace(_JOIN, name=join), (made, first, second), {})  # type: ignore[assignment]
     return joined
 
 

@@ -12,6 +12,7 @@ from ..connectors.errors import DefinitionError
 from .checks import check
 from .faults import DefinitionFault, definition_fault, in_document, pointer_to
 from .graph import Argument, Constant, GraphDocument, GraphNode, ListOf, ObjectOf
+from .schema_types import type_of_schema
 
 SCHEMA_ID = "urn:worklets:schema:graph:1"
 # What a setting is that a document leaves out, by the node's kind.
@@ -95,13 +96,22 @@ def parsed_document(data: Any) -> tuple[GraphDocument | None, list[DefinitionFau
 
 
 def canonical(document: GraphDocument) -> GraphDocument:
-    """The same graph as tracing would write it: settings that are as usual are there, fixed lists are constants."""
-    nodes = tuple(_canonical_node(node) for node in document.nodes)
-    return document.model_copy(update={"nodes": nodes, "output": _canonical_argument(document.output)})
+    """The same graph as tracing would write it: usual settings and plain types are there, fixed lists are constants."""
+    changes: dict[str, Any] = {
+        "nodes": tuple(_canonical_node(node) for node in document.nodes),
+        "inputs": tuple(
+            each.model_copy(update={"type": each.type or type_of_schema(each.schema_)}) for each in document.inputs
+        ),
+        "output": _canonical_argument(document.output),
+        "output_type": document.output_type or type_of_schema(document.output_schema),
+    }
+    return document.model_copy(update=changes)
 
 
 def _canonical_node(node: GraphNode) -> GraphNode:
     settings = {**_USUAL.get(node.kind, {}), **node.settings}
+    if node.kind == "http":
+        settings.pop("hosts", None)  # the project's own allow-list, not the worklet's
     arguments = {name: _canonical_argument(argument) for name, argument in node.arguments.items()}
     return node.model_copy(update={"settings": settings, "arguments": arguments})
 

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any
+from typing import Any, Unpack
 
 from pydantic import JsonValue
 
@@ -17,7 +17,7 @@ from .context import RunContext
 from .faults import caller_place, definition_fault
 from .graph import GraphNode
 from .hints import Shape
-from .nodes import Node, NodeDefinition
+from .nodes import Node, NodeDefinition, NodeOptions, changed
 from .steps import Getter, Step, Values
 from .trace import current_trace
 
@@ -28,9 +28,14 @@ _MOST = 256
 class MapNode:
     """A node over every item of a list. Made by `map`."""
 
-    def __init__(self, node: Node[..., Any], at_once: int) -> None:
+    def __init__(self, node: Node[..., Any], at_once: int, options: NodeOptions | None = None) -> None:
         self._node = node
         self._at_once = at_once
+        self._options = options or NodeOptions()
+
+    def with_options(self, **options: Unpack[NodeOptions]) -> MapNode:
+        """The same map with other options, as for `node`; `name` is what the node is called in the graph."""
+        return MapNode(self._node, self._at_once, {**self._options, **options})
 
     def __call__(self, items: Any, **others: Any) -> Any:
         """Place it; outside a worklet's definition, call the node for each item, one after the other.
@@ -42,11 +47,15 @@ class MapNode:
         trace = current_trace()
         if trace is None:
             return [self._node(item, **others) for item in items]
-        inner = self._node.definition
-        first = inner.shape.parameters[0].name
-        settings: dict[str, JsonValue] = {"over": first, "at_once": self._at_once}
-        placed = replace(inner, kind="map", name=f"map_{inner.name}", shape=_lifted(inner.shape), settings=settings)
-        return trace.place(placed, (), {first: items, **others})
+        placed = mapped(self._node.definition, self._at_once, self._options)
+        return trace.place(placed, (), {str(placed.settings["over"]): items, **others})
+
+
+def mapped(inner: NodeDefinition, at_once: int = AT_ONCE, options: NodeOptions | None = None) -> NodeDefinition:
+    """A map over the code of a node, as a definition of its own. Raises DefinitionError for wrong options."""
+    settings: dict[str, JsonValue] = {"over": inner.shape.parameters[0].name, "at_once": at_once}
+    made = replace(inner, kind="map", name=f"map_{inner.name}", shape=_lifted(inner.shape), settings=settings)
+    return changed(made, options or NodeOptions())
 
 
 def map(node: Node[..., Any], *, at_once: int = AT_ONCE) -> MapNode:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import update_wrapper
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, overload
 
 from pydantic import JsonValue
 
@@ -61,6 +62,34 @@ class NodeDefinition:
         return f"{self.function.__module__}:{self.function.__qualname__}"
 
 
+class NodeOptions(TypedDict, total=False):
+    """What may be set anew for one place of a node; what is left out stays as it is."""
+
+    name: str
+    retries: int
+    backoff: float
+    timeout: float | None
+    quick: bool | None
+
+
+def changed(definition: NodeDefinition, options: NodeOptions) -> NodeDefinition:
+    """The definition with these options. Raises DefinitionError."""
+    made = replace(definition, **options)
+    found = [definition_fault(msg, node=made.name, place=caller_place()) for msg in _misfits(made)]
+    if found:
+        raise DefinitionError("A node is defined wrongly.", faults=found)
+    return made
+
+
+def _misfits(definition: NodeDefinition) -> Iterator[str]:
+    if definition.retries < 0:
+        yield f"retries is {definition.retries}; it is 0 or more."
+    if definition.backoff < 0:
+        yield f"backoff is {definition.backoff} seconds; it is 0 or more."
+    if definition.timeout is not None and definition.timeout <= 0:
+        yield f"timeout is {definition.timeout} seconds; it is more than 0, or None."
+
+
 class Node(Generic[P, R]):
     """A function as a node of kind `node`. Called outside a worklet's definition it is that function."""
 
@@ -78,6 +107,10 @@ class Node(Generic[P, R]):
         if trace is None:
             return self._function(*args, **kwargs)
         return cast(R, trace.place(self._resolved(), args, kwargs))  # a symbol that stands for an R
+
+    def with_options(self, **options: Unpack[NodeOptions]) -> Node[P, R]:
+        """The same code with other options, as for `node`; `name` is what the node is called in the graph."""
+        return Node(self._function, changed(self.definition, options))
 
     def _resolved(self) -> NodeDefinition:
         # A hint may name a class that is defined below the node, so it is looked up again when the node is used.
@@ -177,16 +210,25 @@ def _option_faults(function: Any, retries: int, backoff: float, timeout: float |
     faults: list[tuple[str, str | None]] = []
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         faults.append(("it yields, and a node gives back one value.", "return a list"))
-    if retries < 0:
-        faults.append((f"retries is {retries}; it is 0 or more.", None))
-    if backoff < 0:
-        faults.append((f"backoff is {backoff} seconds; it is 0 or more.", None))
-    if timeout is not None and timeout <= 0:
-        faults.append((f"timeout is {timeout} seconds; it is more than 0, or None.", None))
+    shape = Shape((), Any, inspect.Signature())
+    options = NodeDefinition("node", label, shape, retries=retries, backoff=backoff, timeout=timeout)
+    faults += [(msg, None) for msg in _misfits(options)]
     return [definition_fault(msg, node=label, place=_place_of(function), fix=fix) for msg, fix in faults]
 
 
-class ModelNode:
+class _Placed:
+    """A node without code of its own."""
+
+    _definition: NodeDefinition
+
+    def with_options(self, **options: Unpack[NodeOptions]) -> Self:
+        """The same node with other options, as for `node`; `name` is what the node is called in the graph."""
+        made = copy.copy(self)
+        made._definition = changed(self._definition, options)
+        return made
+
+
+class ModelNode(_Placed):
     """A deployed model as a node. Made by `model`."""
 
     def __init__(self, name: str, version: str | None, timeout: float | None, retries: int, backoff: float) -> None:
@@ -231,7 +273,7 @@ def model(
     return ModelNode(name, version, timeout, retries, backoff)
 
 
-class SaveNode:
+class SaveNode(_Placed):
     """A node that writes rows into a table. Made by `save`."""
 
     def __init__(self, table: str) -> None:
@@ -268,7 +310,7 @@ def save(table: str) -> SaveNode:
     return SaveNode(table)
 
 
-class QueryNode:
+class QueryNode(_Placed):
     """A node that reads the store with SQL. Made by `query`."""
 
     def __init__(self, sql: str, name: str, limit: int, timeout: float | None, retries: int, backoff: float) -> None:

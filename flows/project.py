@@ -60,6 +60,8 @@ class Project:
                 changes["source"] = node.source.model_copy(update={"file": node.source.file.removeprefix(prefix)})
             if node.function is not None and self.tree is not None:
                 changes["function"] = self.tree.plain_name(node.function)
+            if isinstance(returns := node.settings.get("returns"), str):
+                changes["settings"] = {**node.settings, "returns": self._plain_type(returns)}
             nodes.append(node.model_copy(update=changes))
         inputs = tuple(each.model_copy(update={"type": self._plain_type(each.type)}) for each in document.inputs)
         output_type = self._plain_type(document.output_type)

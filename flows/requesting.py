@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 from pydantic_core import to_json
 
 from ..connectors.errors import BadInput, DefinitionError, NodeFailed, RequestFailed
@@ -20,6 +20,7 @@ from ..connectors.outgoing import Outcome, Outgoing, as_json, is_allowed
 from .context import RunContext
 from .faults import caller_place, definition_fault
 from .graph import Argument, Constant, GraphNode
+from .hint_text import written_hint
 from .hints import Parameter, Shape, adapter_of, name_of
 from .inputs import Misfit, as_json_data
 from .nodes import NodeDefinition, node_id
@@ -88,12 +89,18 @@ def http(
         "http",
         node_id(name),
         _shape(tuple(given), returns),
-        settings={"method": method, "max_bytes": max_bytes},
+        settings={"method": method, "max_bytes": max_bytes, **_returned(returns)},
         retries=(2 if method in _REPEATABLE else 0) if retries is None else retries,
         backoff=backoff,
         timeout=timeout,
     )
     return trace.place(definition, (), given)
+
+
+def _returned(returns: Any) -> dict[str, JsonValue]:
+    """The answer's type for the graph document; the step takes the hint itself."""
+    text = written_hint(returns)
+    return {"returns": text} if text not in (None, "Any") else {}
 
 
 def _shape(names: Sequence[str], returns: Any) -> Shape:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("export")(export_graph)
+    app.command("import")(import_graph)
 
 
 def export_graph(
@@ -43,6 +44,32 @@ def export_graph(
         typer.echo(text.decode(), nl=False)
     else:
         written_file(output, lambda: output.write_bytes(text))
+
+
+def import_graph(
+    document: Annotated[Path, typer.Argument(metavar="GRAPH.json", help="A document as `worklets export` writes it.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The project's folder; made if it is not there.")
+    ],
+    code: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A project with the nodes' code, whose files are copied first.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Take an old definition of the worklet out.")] = False,
+) -> None:
+    """Write a graph document as Python, which imports the nodes' code and gives the same graph again."""
+    import orjson
+
+    from ..flows.importing import import_document
+
+    try:
+        data = orjson.loads(document.read_bytes())
+    except OSError as error:
+        raise BadInput(f"{document} can't be read: {error.strerror or error}.") from None
+    except orjson.JSONDecodeError as error:
+        raise BadInput(f"{document} is not valid JSON: {error}.") from None
+    with contextlib.redirect_stdout(sys.stderr):
+        written = import_document(data, output, code=code, replace=replace, file=str(document))
+    typer.echo(str(written))
 
 
 def _of_file(file: Path, name: str) -> GraphDocument:

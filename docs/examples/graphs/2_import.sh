@@ -1,0 +1,1 @@
+worklets import invoice.json --code shop --output copied
