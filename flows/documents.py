@@ -21,7 +21,7 @@ _USUAL: Mapping[str, Mapping[str, JsonValue]] = {
     "query": {"limit": 10_000},
     "map": {"at_once": 8},
     "http": {"max_bytes": 10_000_000},
-    "call": {"version": None},
+    "call": {"version": None, "by_name": False},
 }
 
 

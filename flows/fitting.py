@@ -21,6 +21,8 @@ from .mapping import mapped
 from .nodes import Node, NodeDefinition, node
 from .schema_types import type_of_schema
 
+_TYPE_FIX = "write it as in Python, a class as module:Name"
+
 
 @dataclass
 class Code:
@@ -30,12 +32,14 @@ class Code:
         definitions: as it is placed, by node id.
         found: what its `function` names, by `module:name`: a node, or a plain function that is made one.
         plain: the names that are plain functions.
+        returns: what is known of what a node gives, by its id.
         faults: what is not there.
     """
 
     definitions: dict[str, NodeDefinition] = field(default_factory=dict)
     found: dict[str, Node[..., Any]] = field(default_factory=dict)
     plain: set[str] = field(default_factory=set)
+    returns: dict[str, Any] = field(default_factory=dict)
     faults: list[DefinitionFault] = field(default_factory=list)
 
 
@@ -61,12 +65,17 @@ def code_of(document: GraphDocument, tree: SourceTree) -> Code:
     """The code of a document's nodes, with a fault for each that can't be found. Runs the modules' own code."""
     code = Code()
     for index, each in enumerate(document.nodes):
+        if each.kind == "http" and isinstance(text := each.settings.get("returns"), str):
+            code.returns[each.id] = hint = _read_hint(text, tree)
+            if isinstance(hint, BadType):
+                code.faults.append(_fault(each, f"{hint}.", _TYPE_FIX, "nodes", index, "settings", "returns"))
         if each.kind not in ("node", "map") or not each.function:
             continue
         try:
             found = _node(each.function, tree, code)
             inner = found.definition
             code.definitions[each.id] = mapped(inner) if each.kind == "map" else inner
+            code.returns[each.id] = code.definitions[each.id].shape.returns
             over = code.definitions[each.id].settings.get("over")
             if each.kind == "map" and each.settings.get("over") != over:
                 code.faults.append(_fault(each, f"it goes over {over!r}.", None, "nodes", index, "settings", "over"))
@@ -100,7 +109,7 @@ def misfits(document: GraphDocument, code: Code, tree: SourceTree) -> Iterator[D
     for index, (name, hint, fault) in enumerate(_declared(document, hints)):
         if fault is not None:
             pointer = "/output_type" if name is None else pointer_to("inputs", index, "type")
-            yield definition_fault(f"{fault}.", fix="write it as in Python, a class as module:Name", pointer=pointer)
+            yield definition_fault(f"{fault}.", fix=_TYPE_FIX, pointer=pointer)
         elif name is not None and not (given := document.inputs[index]).required and given.default is not None:
             reason = _unfit(given.default, Parameter(name, hint))
             if reason is not None:
@@ -187,25 +196,30 @@ def _input_hints(document: GraphDocument, tree: SourceTree) -> Iterator[tuple[st
     declared = [(each.name, each.type, each.schema_) for each in document.inputs]
     for name, text, schema in [*declared, ("", document.output_type, document.output_schema)]:
         written = text if text is not None else type_of_schema(schema)
-        try:
-            if written is None:
-                raise BadType("its schema says more than a plain type does; name the type")
-            read = read_type(written)
-            yield name, hint_of_type(read, lambda module, label: find(tree, module, label))
-        except BadType as error:
-            yield name, error
-        except (LookupError, TypeError) as error:
-            yield name, BadType(f"the type {written!r} is not there: {error.args[0] if error.args else error}")
+        yield name, _read_hint(written, tree)
+
+
+def _read_hint(text: str | None, tree: SourceTree) -> Any:
+    """The hint that a text stands for, or a BadType that says why there is none."""
+    if text is None:
+        return BadType("its schema says more than a plain type does; name the type")
+    try:
+        return hint_of_type(read_type(text), lambda module, label: find(tree, module, label))
+    except BadType as error:
+        return error
+    except (LookupError, TypeError) as error:
+        return BadType(f"the type {text!r} is not there: {error.args[0] if error.args else error}")
 
 
 def _hint_of(argument: Argument, hints: Mapping[str, Any], code: Code, *, strict: bool = False) -> Any:
     """What is known of an argument's type; Any if nothing. Raises NoSuchPart if `strict`."""
     if isinstance(argument, FromInput):
         hint = hints.get(argument.input, Any)
-        hint = Any if isinstance(hint, BadType) else hint
-    elif isinstance(argument, FromNode) and argument.node in code.definitions:
-        hint = code.definitions[argument.node].shape.returns
+    elif isinstance(argument, FromNode):
+        hint = code.returns.get(argument.node, Any)
     else:
+        return Any
+    if isinstance(hint, BadType):
         return Any
     for step in argument.path:
         try:

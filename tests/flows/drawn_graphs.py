@@ -76,7 +76,7 @@ class Drawing:
         return id
 
     def argument(self, values: list[dict[str, Any]]) -> dict[str, Any]:
-        path = self.draw(st.lists(st.sampled_from([{"item": "k"}, {"item": 0}, {"attribute": "real"}]), max_size=2))
+        path = self.draw(st.lists(st.sampled_from([{"item": "k"}, {"attribute": "real"}]), max_size=2))
         sorts: list[Any] = [st.builds(lambda value: {"constant": value}, VALUES)]
         if values:
             whole = st.sampled_from(values)
@@ -130,7 +130,7 @@ class Drawing:
             entry["arguments"] = {"row": self.argument(seen)}
         elif kind == "http":
             method = draw(st.sampled_from(["GET", "POST"]))
-            entry |= {"settings": {"method": method, "returns": "code:Pair"}, "retries": draw(st.integers(0, 2)),
+            entry |= {"settings": {"method": method, "returns": "dict[str, int]"}, "retries": draw(st.integers(0, 2)),
                       "timeout": draw(st.none() | st.just(30.0))}  # fmt: skip
             url = {"constant": "http://example.org/{x}"}
             entry["arguments"] = {"url": url, "path": {"object": {"x": self.argument(seen)}}}
