@@ -143,6 +143,7 @@ class GraphDocument(_Part):
     tags: tuple[str, ...] = ()
     requirements: tuple[str, ...] = Field(default=(), description="Packages of an environment of its own.")
     timeout: float | None = Field(default=None, gt=0, description="Seconds for the whole run.")
+    concurrency: int | None = Field(default=None, ge=1, description="Submitted runs under way at once; null: any.")
     triggers: tuple[Annotated[Trigger, Field(discriminator="on")], ...] = ()
     inputs: tuple[GraphInput, ...] = ()
     body: str | None = Field(default=None, description="The one parameter whose fields are the request's body itself.")

@@ -117,7 +117,7 @@ class LaterRuns:
 
     async def _take(self) -> None:
         while (free := self._at_once - len(self._tasks)) > 0:
-            rows = await asyncio.to_thread(self._queue.claim, self._holder, free)
+            rows = await asyncio.to_thread(self._queue.claim, self._holder, free, self._limits())
             for row in rows:
                 task = asyncio.create_task(self._do(row), name=f"run {row.id}")
                 self._tasks[row.id] = task
@@ -125,6 +125,10 @@ class LaterRuns:
                 task.add_done_callback(lambda _, id=row.id: self._done(id))  # type: ignore[misc]
             if len(rows) < free:
                 return
+
+    def _limits(self) -> dict[str, int]:
+        live = self._registry.live.values()
+        return {each.name: each.graph.concurrency for each in live if each.graph.concurrency is not None}
 
     def _done(self, run_id: str) -> None:
         self._tasks.pop(run_id, None)

@@ -7,9 +7,10 @@ next one takes the run over: at least once, with the nodes that have ended not r
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import func, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, or_, select, update
 
@@ -23,6 +24,8 @@ QUEUED, RUNNING = "queued", "running"
 OPEN_STATES = (QUEUED, RUNNING)
 ENDED_STATES = ("completed", "failed", "timed-out", "cancelled")
 LEASE_SECONDS = 15.0
+# Any number, the same in every process: who counts what is under way holds PostgreSQL's lock of it.
+_COUNTING = 0x776B6C74
 
 
 class SubmittedRuns:
@@ -118,11 +121,17 @@ class SubmittedRuns:
 
     # --- those who do it ------------------------------------------------------------------------------
 
-    def claim(self, holder: str, limit: int) -> list[SubmittedRun]:
-        """Take up to `limit` runs that nobody holds, the oldest first; each goes to one holder alone."""
+    def claim(self, holder: str, limit: int, at_once: Mapping[str, int] | None = None) -> list[SubmittedRun]:
+        """Take up to `limit` runs that nobody holds, the oldest first; each goes to one holder alone.
+
+        Args:
+            holder: who takes them.
+            limit: how many at most.
+            at_once: by worklet, how many of its runs may be under way, whoever holds them; without an entry any number.
+        """
         now = _now()
         with self._store.session() as session:
-            ids = list(session.exec(self._free(now).with_only_columns(col(SubmittedRun.id)).limit(limit)))
+            ids = self._takeable(session, now, limit, at_once or {})
             if not ids:
                 return []
             # The condition stands here again: another process may have been quicker since.
@@ -142,8 +151,37 @@ class SubmittedRuns:
             )
             return list(session.exec(taken.order_by(col(SubmittedRun.created_us))))
 
-    def _free(self, now: int) -> Any:
-        return select(SubmittedRun).where(*_is_free(now)).order_by(col(SubmittedRun.created_us))
+    def _takeable(self, session: Session, now: int, limit: int, at_once: Mapping[str, int]) -> list[str]:
+        """The oldest free runs, without those for which their worklet has no room."""
+        free = select(SubmittedRun.id, SubmittedRun.worklet).where(*_is_free(now))
+        if not at_once:
+            return [id for id, _ in session.exec(free.order_by(col(SubmittedRun.created_us)).limit(limit))]
+        if not self._store.is_sqlite:  # there a writing transaction is alone anyway
+            session.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _COUNTING})
+        room = {**at_once}
+        held = select(SubmittedRun.worklet, func.count()).where(
+            col(SubmittedRun.state) == RUNNING,
+            col(SubmittedRun.lease_until_us) >= now,
+            col(SubmittedRun.worklet).in_(at_once),
+        )
+        for worklet, count in session.exec(held.group_by(col(SubmittedRun.worklet))):
+            room[worklet] -= count
+        taken: list[str] = []
+        full = {name for name, left in room.items() if left <= 0}
+        while True:
+            # Once a worklet is full, those behind it in the queue have their turn.
+            before = len(full)
+            fitting = free.where(col(SubmittedRun.worklet).not_in(full), col(SubmittedRun.id).not_in(taken))
+            for id, worklet in session.exec(fitting.order_by(col(SubmittedRun.created_us)).limit(limit - len(taken))):
+                if worklet in full:
+                    continue
+                taken.append(id)
+                if worklet in room:
+                    room[worklet] -= 1
+                    if room[worklet] <= 0:
+                        full.add(worklet)
+            if len(full) == before or len(taken) >= limit:
+                return taken
 
     def renew(self, holder: str, ids: Collection[str]) -> tuple[set[str], set[str]]:
         """Go on holding these runs; answers those still held, and those that somebody wants cancelled."""
@@ -216,8 +254,6 @@ def _is_free(now: int) -> tuple[Any, ...]:
 
 
 def _count(session: Session) -> int:
-    from sqlmodel import func
-
     return session.exec(select(func.count()).where(col(SubmittedRun.state).in_(OPEN_STATES))).one()
 
 

@@ -154,6 +154,7 @@ def worklet(
     description: str | None = None,
     tags: Sequence[str] = (),
     requirements: Sequence[str] = (),
+    concurrency: int | None = None,
     models: Models | Callable[[], Models] | None = None,
 ) -> Callable[[Callable[P, R]], Worklet[P, R]]: ...
 
@@ -168,6 +169,7 @@ def worklet(
     description: str | None = None,
     tags: Sequence[str] = (),
     requirements: Sequence[str] = (),
+    concurrency: int | None = None,
     models: Models | Callable[[], Models] | None = None,
 ) -> Any:
     """Make a function that passes values between nodes a worklet.
@@ -180,6 +182,7 @@ def worklet(
         tags: for finding it in Prefect.
         requirements: packages of an environment of its own (`["pandas==2.1.*"]`), in which the server runs the
             worklets of this module. A call in your own process does not look at them.
+        concurrency: how many of its submitted runs are under way at once, whoever starts them; others wait.
         models: where direct calls get their models (or a function that gives it).
 
     Raises:
@@ -187,7 +190,7 @@ def worklet(
     """
 
     def decorate(function: Callable[..., Any]) -> Worklet[Any, Any]:
-        made = _define(function, name, triggers, timeout, description, tags, requirements)
+        made = _define(function, name, triggers, timeout, description, tags, requirements, concurrency)
         return made.with_models(models) if models is not None else made
 
     return decorate if function is None else decorate(function)
@@ -201,6 +204,7 @@ def _define(
     description: str | None,
     tags: Sequence[str],
     requirements: Sequence[str],
+    concurrency: int | None,
 ) -> Worklet[Any, Any]:
     if not inspect.isfunction(function):
         what = f"@worklet wants a function and found {type(function).__name__}."
@@ -208,7 +212,7 @@ def _define(
         raise DefinitionError("A worklet is defined wrongly.", faults=faults)
     label = name or function.__name__
     shape = shape_of(function, caller_locals())
-    faults = _head_faults(function, label, shape, timeout, triggers)
+    faults = _head_faults(function, label, shape, timeout, concurrency, triggers)
     raise_faults(label, faults)
     trace = Trace()
     output = _traced(function, shape, trace, label)
@@ -218,6 +222,7 @@ def _define(
         tags=tuple(tags),
         requirements=tuple(requirements),
         timeout=timeout,
+        concurrency=concurrency,
         triggers=tuple(triggers),
         inputs=tuple(
             GraphInput(
@@ -255,7 +260,12 @@ def _define(
 
 
 def _head_faults(
-    function: Callable[..., Any], label: str, shape: Shape, timeout: float | None, triggers: Sequence[Trigger]
+    function: Callable[..., Any],
+    label: str,
+    shape: Shape,
+    timeout: float | None,
+    concurrency: int | None,
+    triggers: Sequence[Trigger],
 ) -> list[DefinitionFault]:
     place = _place_of(function)
     faults: list[tuple[str, str | None]] = []
@@ -272,6 +282,8 @@ def _head_faults(
         )
     if timeout is not None and timeout <= 0:
         faults.append((f"timeout is {timeout} seconds; it is more than 0, or None.", None))
+    if concurrency is not None and (not isinstance(concurrency, int) or concurrency < 1):
+        faults.append((f"concurrency is {concurrency!r}; it is a whole number from 1, or None.", None))
     for trigger in triggers:
         if not isinstance(trigger, Trigger):
             faults.append((f"{trigger!r} is no trigger.", "use pw.cron(...) or pw.kafka(...)"))

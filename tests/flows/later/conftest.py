@@ -64,6 +64,10 @@ def steps(x: int = 1) -> int:
 def timed(x: int = 1) -> int:
     return first(x)
 
+@pw.worklet(concurrency=2)
+def few(x: int = 1) -> int:
+    return second(x)
+
 @pw.worklet
 def kept(x: int) -> dict:
     return pw.save("numbers")({{"x": first(x)}})

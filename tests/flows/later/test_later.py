@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from prefect_worklets.connectors.errors import Conflict
+from prefect_worklets.connectors.errors import Conflict, DefinitionError
+
+import prefect_worklets as pw
 
 
 async def test_accepted_then_done(parts):
@@ -113,6 +115,31 @@ async def test_one_run_goes_to_one_holder(parts):
     assert set(taken) <= set(ids)
 
 
+async def test_a_worklet_has_no_more_runs_under_way_than_it_allows(parts):
+    ids = [(await parts.submit("few", {"x": n})).json()["id"] for n in range(5)]
+    other = (await parts.submit("steps", {"x": 1})).json()["id"]
+
+    async def states():
+        return [(await parts.run(id))["state"] for id in (*ids, other)]
+
+    async with parts.working():
+        await parts.has_begun("second", 3)
+        assert await states() == ["running"] * 2 + ["queued"] * 3 + ["running"]
+        assert await asyncio.to_thread(parts.queue.claim, "another", 9, {"few": 2}) == []
+        parts.mark("go")
+        for id in ids:
+            assert (await parts.ended(id))["state"] == "completed"
+
+
+async def test_room_is_counted_worklet_by_worklet(parts):
+    ids = [(await parts.submit(name, {"x": 1})).json()["id"] for name in ("few", "few", "few", "steps", "few", "steps")]
+    first = await asyncio.to_thread(parts.queue.claim, "first", 3, {"few": 2})
+    assert [row.id for row in first] == [ids[0], ids[1], ids[3]]
+    assert [row.id for row in await asyncio.to_thread(parts.queue.claim, "second", 9, {"few": 2})] == [ids[5]]
+    await asyncio.to_thread(parts.queue.end, "first", ids[0], "completed")
+    assert [row.id for row in await asyncio.to_thread(parts.queue.claim, "second", 9, {"few": 2})] == [ids[2]]
+
+
 async def test_a_holder_that_lost_its_run_cannot_end_it(parts):
     id = (await parts.submit("steps", {"x": 1})).json()["id"]
     (row,) = await asyncio.to_thread(parts.queue.claim, "first", 1)
@@ -189,3 +216,12 @@ async def test_what_cannot_be_pickled_runs_again_and_nothing_else_breaks(parts, 
     assert parts.checkpoints.kept("0" * 32) == {}
     with pytest.raises(ValueError, match="no run's id"):
         parts.checkpoints.kept("../../etc")
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 1.5, "2"])
+def test_a_concurrency_that_is_none_is_refused(concurrency):
+    with pytest.raises(DefinitionError, match="whole number from 1"):
+
+        @pw.worklet(concurrency=concurrency)
+        def nothing(x: int) -> int:
+            return x
