@@ -15,10 +15,11 @@ from ..connectors.layout import DataDirectory
 from ..connectors.store import Store
 from ..connectors.tables import ModelVersion
 from .artifacts import ArtifactStore, prepare_bentoml
+from .batching import Batcher, judge
 from .environments import Environments
 from .failures import model_failed
 from .host_link import HostLink, HostSlot
-from .manifest import Manifest, check_name, check_version
+from .manifest import SAMPLE_FILE, Manifest, check_name, check_version
 from .own_host import OwnHostSlot
 from .package import check_package, unarchive
 from .places import IDLE_SECONDS, Places
@@ -26,6 +27,7 @@ from .records import ModelRecords
 from .router import Router
 from .slots import Slot
 from .tiers import IN_PROCESS_LIMIT, choose
+from .wire import decode
 from .zoo import Weights, ZooEntry
 
 logger = logging.getLogger(__name__)
@@ -225,14 +227,25 @@ class Deployer:
             if answer is not None:
                 slot.signature.dump(answer)  # what cannot be sent to a caller is no answer
                 slot.signature = slot.signature.with_outputs_of(answer)
+            batching = await self._batched(row, slot)
         except BaseException as error:
             await slot.close()
             if isinstance(error, Exception):
                 raise model_failed(row.bento_tag, error) from error
             raise
-        described = {**row.manifest, "signature": slot.signature.model_dump(mode="json")}
+        signature = slot.signature.model_dump(mode="json")
+        described = {**row.manifest, "signature": signature, "batching": batching}
         await self._update(row, status="probed", manifest=described)
         return slot
+
+    async def _batched(self, row: ModelVersion, slot: Slot) -> dict[str, Any]:
+        """Have the slot's calls put together, if that is wanted and right; says whether, and why."""
+        path = await asyncio.to_thread(self.artifacts.folder, row.bento_tag) / SAMPLE_FILE
+        sample = await asyncio.to_thread(lambda: decode(path.read_bytes()) if path.exists() else None)
+        wanted = slot.manifest.serving.batch
+        verdict = await judge(wanted, slot.signature, sample, slot.call, quick=slot.quick is not None)
+        slot.batcher = Batcher(row.bento_tag, slot.call, verdict.rule) if verdict.rule is not None else None
+        return {"max_size": verdict.rule.max_size if verdict.rule else None, "reason": verdict.reason}
 
     async def _slot(self, row: ModelVersion) -> Slot:
         folder = await asyncio.to_thread(self.artifacts.folder, row.bento_tag)

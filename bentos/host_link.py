@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -17,6 +17,9 @@ from .manifest import Manifest
 from .slots import LOAD_TIMEOUT, Prediction, Served
 from .socket_http import Answer, ConnectionLost, SocketClient
 from .wire import MEDIA_TYPE, WireError, decode, encode
+
+if TYPE_CHECKING:
+    from .batching import Batcher
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +155,7 @@ class HostSlot:
 
     tier = "shared-host"
     quick: Callable[[Any], Prediction] | None = None
+    batcher: Batcher | None = None
 
     def __init__(self, tag: str, manifest: Manifest, link: HostLink) -> None:
         self.tag = tag

@@ -8,10 +8,10 @@ import platform
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..connectors.errors import BadInput, DefinitionError, Fault
 from .signature import Signature
@@ -24,6 +24,18 @@ MAX_SHOWN_SAMPLE = 20_000
 _NAME = re.compile(r"[a-z0-9]([-._a-z0-9]*[a-z0-9])?")
 
 
+class BatchRule(BaseModel):
+    """How calls to a model are put together.
+
+    Attributes:
+        max_size: rows in one call to the model.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_size: int = Field(default=64, ge=2, le=4096)
+
+
 class Serving(BaseModel):
     """How a model wants to be served.
 
@@ -32,12 +44,15 @@ class Serving(BaseModel):
         isolate: whether it wants a process of its own.
         timeout: seconds that a call may take; None leaves it to the server.
         max_concurrency: how many of its calls may compute at once; None leaves it to the server.
+        batch: whether calls that come while another computes go to the model as one; "auto" where that is found to
+            be right and quicker.
     """
 
     requirements: tuple[str, ...] = ()
     isolate: bool = False
     timeout: float | None = Field(default=None, gt=0, le=3600)
     max_concurrency: int | None = Field(default=None, ge=1, le=1024)
+    batch: Literal["auto"] | bool | BatchRule = "auto"
 
 
 class Manifest(BaseModel):
@@ -91,6 +106,8 @@ def content_hash(folder: Path, manifest: Manifest) -> str:
     said = manifest.model_dump(mode="json", exclude={"name", "version", "content_hash", "size_bytes"})
     if manifest.serving == Serving():
         del said["serving"]  # packages from before there was a choice keep their hash
+    elif manifest.serving.batch == "auto":
+        del said["serving"]["batch"]
     digest.update(orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
     for path in _content_files(folder):
         with path.open("rb") as file:

@@ -17,7 +17,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..connectors.errors import ModelFailed, TookTooLong, Unavailable
 from ..connectors.layout import DataDirectory
@@ -25,6 +25,9 @@ from .host import KEY_VARIABLE, serve_alone
 from .host_link import HostDied, HostLink
 from .manifest import Manifest
 from .slots import Prediction, Served
+
+if TYPE_CHECKING:
+    from .batching import Batcher
 
 logger = logging.getLogger(__name__)
 
@@ -158,6 +161,7 @@ class OwnHostSlot:
     """
 
     quick: Callable[[Any], Prediction] | None = None
+    batcher: Batcher | None = None
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from pydantic import ValidationError
@@ -51,6 +51,7 @@ def pack(
     isolate: bool = False,
     timeout: float | None = None,
     max_concurrency: int | None = None,
+    batch: Literal["auto"] | bool | Mapping[str, Any] = "auto",
     folder: Path | None = None,
 ) -> Path:
     """Write a package and return its folder.
@@ -69,6 +70,8 @@ def pack(
         isolate: give it a process of its own.
         timeout: seconds that a call may take.
         max_concurrency: how many of its calls may compute at once.
+        batch: whether calls that come while another computes go to the model as one array: "auto" where the server
+            finds that right and quicker, True or {"max_size": rows} demands it, False never.
         folder: where to write; must not exist or be empty. A new temporary folder if None.
 
     Raises:
@@ -77,7 +80,7 @@ def pack(
     check_name(name)
     if version is not None:
         check_version(version)
-    serving = _serving(requirements, isolate, timeout, max_concurrency)
+    serving = _serving(requirements, isolate, timeout, max_concurrency, batch)
     framework = framework_of(model)
     metadata = _plain(metadata or {}, "metadata")
     own_folder = folder is None
@@ -115,10 +118,14 @@ def pack(
     return folder
 
 
-def _serving(requirements: Iterable[str], isolate: bool, timeout: float | None, max_concurrency: int | None) -> Serving:
+def _serving(
+    requirements: Iterable[str], isolate: bool, timeout: float | None, max_concurrency: int | None, batch: Any
+) -> Serving:
     wanted = () if requirements == INSTALLED else check_requirements(_listed(requirements))
     try:
-        return Serving(requirements=wanted, isolate=isolate, timeout=timeout, max_concurrency=max_concurrency)
+        return Serving(
+            requirements=wanted, isolate=isolate, timeout=timeout, max_concurrency=max_concurrency, batch=batch
+        )
     except ValidationError as error:
         faults = [Fault(tuple(entry["loc"]), entry["msg"], entry["type"]) for entry in error.errors()]
         raise DefinitionError("The model cannot be served like that.", faults=faults) from None

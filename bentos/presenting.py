@@ -51,6 +51,7 @@ def show_version(row: ModelVersion, *, full: bool = False) -> dict[str, Any]:
             "python": manifest.python,
             "packages": manifest.packages,
             "serving": manifest.serving.model_dump(mode="json"),
+            "batching": row.manifest.get("batching"),
             "metadata": manifest.metadata,
             "credit": manifest.credit,
         }

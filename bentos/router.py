@@ -106,7 +106,7 @@ class Router:
         try:
             in_thread = signature.heavy or is_large(inputs)
             values = await asyncio.to_thread(signature.parse, inputs) if in_thread else signature.parse(inputs)
-            outputs = await slot.call(values, timeout)
+            outputs = await (slot.batcher or slot).call(values, timeout)
         except WorkletsError as error:
             slot.served.fail(error)
             raise

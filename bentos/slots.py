@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..connectors.errors import BadInput
 from ..connectors.meters import Meter
@@ -13,6 +13,9 @@ from .hosted import HostedModel
 from .manifest import Manifest
 from .signature import Signature
 from .threads import use_one_native_thread
+
+if TYPE_CHECKING:
+    from .batching import Batcher
 
 LOAD_TIMEOUT = 300.0
 # On the event loop below this; off it above. Between them a slot stays where it is.
@@ -62,6 +65,7 @@ class Slot(Protocol):
         in_flight: calls that have not been answered; a slot is closed at zero.
         quick: the call for the event loop, or None where it belongs elsewhere. Ask anew for each call.
         served: what it has answered.
+        batcher: puts its calls together; None where each goes alone.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Slot(Protocol):
     in_flight: int
     quick: Callable[[Any], Prediction] | None
     served: Served
+    batcher: Batcher | None
 
     async def start(self) -> None:
         """Load the model. Raises ModelFailed, TookTooLong, Unavailable."""
@@ -97,6 +102,7 @@ class InProcessSlot:
     """
 
     tier = "in-process"
+    batcher: Batcher | None = None
 
     def __init__(self, model: HostedModel) -> None:
         self.model = model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .client_handles import (
     DEPLOY_SECONDS,
@@ -75,6 +75,7 @@ class Client:
         labels: Mapping[str, str] | None = None,
         timeout: float | None = None,
         max_concurrency: int | None = None,
+        batch: Literal["auto"] | bool | Mapping[str, Any] = "auto",
         files: Iterable[str | Path] = (),
         description: str = "",
         tier: str = "auto",
@@ -96,6 +97,8 @@ class Client:
             labels: short texts to find it by.
             timeout: seconds that a call may take; 60 if None.
             max_concurrency: how many of its calls may compute at once; by default as many as the server has cores.
+            batch: whether calls that come while another computes go to the model as one array: "auto" where the
+                server finds that right and quicker, True or {"max_size": rows} demands it, False never.
             files: files and folders to pack beside it.
             description: for people.
             tier: where it runs: auto, in-process, shared-host or isolated.
@@ -115,7 +118,7 @@ class Client:
             folder = pack(
                 model, name, version=version, sample_input=sample_input, metadata=metadata, labels=labels, files=files,
                 description=description, requirements=requirements or (), isolate=isolate, timeout=timeout,
-                max_concurrency=max_concurrency,
+                max_concurrency=max_concurrency, batch=batch,
             )  # fmt: skip
             try:
                 packed, digest = archive(folder)
@@ -272,6 +275,7 @@ def deploy(
     labels: Mapping[str, str] | None = None,
     timeout: float | None = None,
     max_concurrency: int | None = None,
+    batch: Literal["auto"] | bool | Mapping[str, Any] = "auto",
     files: Iterable[str | Path] = (),
     description: str = "",
     tier: str = "auto",
@@ -290,6 +294,7 @@ def deploy(
         labels=labels,
         timeout=timeout,
         max_concurrency=max_concurrency,
+        batch=batch,
         files=files,
         description=description,
         tier=tier,

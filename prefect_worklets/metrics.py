@@ -74,7 +74,17 @@ class WorkletsCollector(Collector):
             for error, count in list(slot.served.failed.items()):
                 failed.add_metric([*of, error], count)
         yield from (took, failed, busy)
+        yield self._batches()
         yield self._shadows()
+
+    def _batches(self) -> Metric:
+        together = CounterMetricFamily(
+            "worklets_model_batched", "Predictions that went to the model with others.", labels=["model", "version"]
+        )
+        for slot in self._parts.router.slots():
+            if slot.batcher is not None:
+                together.add_metric([slot.name, slot.version], slot.batcher.batched)
+        return together
 
     def _shadows(self) -> Metric:
         seen = CounterMetricFamily(

@@ -73,6 +73,9 @@ def deploy(
     isolate: Annotated[bool, typer.Option(help="Give it a process of its own.")] = False,
     timeout: Annotated[float | None, typer.Option(help="Seconds that a call may take.")] = None,
     max_concurrency: Annotated[int | None, typer.Option(help="How many calls may compute at once.")] = None,
+    batch: Annotated[
+        str, typer.Option(metavar="auto|yes|no|ROWS", help="Whether calls go to the model together, and how many rows.")
+    ] = "auto",
     label: Annotated[list[str] | None, typer.Option(metavar="KEY=TEXT", help="A label; repeat it for more.")] = None,
     description: Annotated[str, typer.Option(help="What it does, for people.")] = "",
     live: Annotated[
@@ -96,6 +99,7 @@ def deploy(
             labels=_labels(label or []),
             timeout=timeout,
             max_concurrency=max_concurrency,
+            batch=_batch(batch),
             description=description,
             live=live,
         )
@@ -103,6 +107,15 @@ def deploy(
         print_json({"name": made.name, "version": made.version})
     else:
         print(f"{made.name} {made.version} is live" if live else f"{made.name}@{made.version} answers")
+
+
+def _batch(given: str) -> Any:
+    if given.isdigit():
+        return {"max_size": int(given)}
+    try:
+        return {"auto": "auto", "yes": True, "no": False}[given]
+    except KeyError:
+        raise BadInput(f"--batch is {given!r}; say auto, yes, no, or a number of rows.") from None
 
 
 def _labels(given: list[str]) -> dict[str, str]:
