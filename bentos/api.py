@@ -8,10 +8,10 @@ import os
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -24,6 +24,7 @@ from ..connectors.web import Guard, json_response, problem_response, read_body, 
 from . import zoo
 from .answers import accepted, respond
 from .bodies import is_small_json, media_type, read_inputs, small_json
+from .dependants import DependantsOf, in_use, nobody
 from .deployer import Deployer
 from .presenting import show_model, show_version
 from .router import Router
@@ -36,6 +37,7 @@ MAX_TIMEOUT = 600.0
 
 Handler = Callable[[Request], Awaitable[Response]]
 _Body = TypeVar("_Body", bound=BaseModel)
+_Short = Annotated[str, StringConstraints(max_length=500)]
 
 
 class _Promotion(BaseModel):
@@ -45,8 +47,10 @@ class _Promotion(BaseModel):
 
 class _Changes(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    description: str | None = None
-    labels: dict[str, str] | None = None
+    description: str | None = Field(default=None, max_length=20_000)
+    labels: dict[_Short, _Short] | None = Field(default=None, max_length=100)
+    metadata: dict[_Short, JsonValue] | None = Field(default=None, max_length=200)
+    revision: str | None = None
 
 
 class _ZooDeployment(BaseModel):
@@ -64,6 +68,7 @@ def routes(
     images: ImageLoader | None = None,
     predict_limit: int = PREDICT_LIMIT,
     upload_limit: int = UPLOAD_LIMIT,
+    dependants: DependantsOf = nobody,
 ) -> list[BaseRoute]:
     """The routes of models and the zoo.
 
@@ -71,8 +76,9 @@ def routes(
         data: uploads wait below it until they are checked.
         images: fetches pictures that a caller names by URL or file; None takes data URLs only.
         predict_limit, upload_limit: bytes that a body may have.
+        dependants: what needs a model, by its name; blocking.
     """
-    return ModelRoutes(router, deployer, guard, data, images, predict_limit, upload_limit).routes()
+    return ModelRoutes(router, deployer, guard, data, images, predict_limit, upload_limit, dependants).routes()
 
 
 class ModelRoutes:
@@ -87,6 +93,7 @@ class ModelRoutes:
         images: ImageLoader | None,
         predict_limit: int,
         upload_limit: int,
+        dependants: DependantsOf,
     ) -> None:
         self._router = router
         self._deployer = deployer
@@ -95,6 +102,7 @@ class ModelRoutes:
         self._images = images
         self._predict_limit = predict_limit
         self._upload_limit = upload_limit
+        self._dependants = dependants
 
     def routes(self) -> list[BaseRoute]:
         """Every route, most specific first."""
@@ -107,6 +115,7 @@ class ModelRoutes:
             ("GET", base + "/{name}/versions/{version}", self.get_version),
             ("POST", base + "/{name}/promote", self.promote),
             ("POST", base + "/{name}/rollback", self.rollback),
+            ("GET", base + "/{name}/dependants", self.list_dependants),
             ("GET", base + "/{name}", self.get_model),
             ("PATCH", base + "/{name}", self.change_model),
             ("DELETE", base + "/{name}", self.delete_model),
@@ -195,17 +204,33 @@ class ModelRoutes:
         return {**show_model(model, live), "versions": [show_version(row) for row in versions]}
 
     async def change_model(self, request: Request) -> Response:
-        """`{"description"?, "labels"?}`."""
+        """`{"description"?, "labels"?, "metadata"?, "revision"?}`; 409 if the revision is not the one that is there."""
         await self._guard(request, Role.builder, "change models")
         changes = _checked(_Changes, await read_json(request)).model_dump(exclude_none=True)
+        revision = changes.pop("revision", None)
+        if "metadata" in changes:
+            changes["facts"] = changes.pop("metadata")
         name = request.path_params["name"]
-        await asyncio.to_thread(self._deployer.records.update_model, name, changes)
+        await asyncio.to_thread(self._deployer.records.update_model, name, changes, revision)
         return json_response(await asyncio.to_thread(self._shown, name))
 
+    async def list_dependants(self, request: Request) -> Response:
+        """The worklets that ask the model, and the views that run these."""
+        await self._guard(request, Role.builder, "see what depends on models")
+        name = request.path_params["name"]
+        await asyncio.to_thread(self._deployer.records.model, name)
+        found = await asyncio.to_thread(self._dependants, name)
+        return json_response({"dependants": [each.as_dict() for each in found]})
+
     async def delete_model(self, request: Request) -> Response:
-        """Delete a model with all its versions."""
+        """Delete a model with all its versions; 409 while worklets ask it, unless `?force=true`."""
         await self._guard(request, Role.builder, "delete models")
-        await self._deployer.delete(request.path_params["name"])
+        name = request.path_params["name"]
+        if request.query_params.get("force") != "true":
+            found = await asyncio.to_thread(self._dependants, name)
+            if found:
+                raise in_use(name, found)
+        await self._deployer.delete(name)
         return Response(status_code=204)
 
     async def list_versions(self, request: Request) -> Response:

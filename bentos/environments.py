@@ -88,6 +88,13 @@ class Environments:
             await asyncio.to_thread(self._keep_lock, wanted, lock)
         return environment
 
+    def lock_of(self, requirements: Iterable[str]) -> tuple[str, ...]:
+        """What requirements were resolved to, `name==version` each; empty if they never were. Blocking."""
+        try:
+            return self._kept_lock(check_requirements(requirements)) or ()
+        except DefinitionError:
+            return ()
+
     async def _resolve(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
         text = "\n".join(wanted) + "\n"
         options = ("--quiet", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links")

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..connectors.tables import Model, ModelVersion
 from .manifest import Manifest
+from .records import notes_revision
 
 
 def show_model(model: Model, live: ModelVersion | None) -> dict[str, Any]:
@@ -14,6 +15,8 @@ def show_model(model: Model, live: ModelVersion | None) -> dict[str, Any]:
         "name": model.name,
         "description": model.description,
         "labels": model.labels,
+        "metadata": model.facts,
+        "revision": notes_revision(model),
         "live_version": model.live_version,
         "generation": model.generation,
         "created_at": model.created_at,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+import orjson
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -160,10 +162,21 @@ class ModelRecords:
             session.add(model)
             return model.generation
 
-    def update_model(self, name: str, changes: dict[str, Any]) -> Model:
-        """Change a model's description or labels. Raises NotFound."""
+    def update_model(self, name: str, changes: dict[str, Any], revision: str | None = None) -> Model:
+        """Change what people wrote of a model: `description`, `labels`, `facts`.
+
+        Args:
+            revision: what `notes_revision` gave for the model that was read; None overwrites whatever is there.
+
+        Raises:
+            NotFound: there is no such model. Conflict: somebody else has changed it since.
+        """
         with self._store.session() as session:
-            model = _model(session, name)
+            model = session.get(Model, name, with_for_update=True)
+            if model is None:
+                raise NotFound(unknown_model(name, list(session.exec(select(Model.name)))))
+            if revision is not None and revision != notes_revision(model):
+                raise Conflict(f"Somebody else has changed {name} since you read it; load it again, then change it.")
             for column, value in changes.items():
                 setattr(model, column, value)
             model.updated_at = now()
@@ -195,6 +208,12 @@ class ModelRecords:
                         "The server stopped while this version was starting; deploy it again.",
                     )
                 session.add(row)
+
+
+def notes_revision(model: Model) -> str:
+    """A word for what people wrote of a model; it changes with every change of that and of nothing else."""
+    notes = orjson.dumps([model.description, model.labels, model.facts], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(notes).hexdigest()[:16]
 
 
 def _exists(name: str, version: str) -> Conflict:

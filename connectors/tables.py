@@ -138,6 +138,10 @@ class Model(StoreTable, table=True):
     name: str = Field(primary_key=True)
     description: str = ""
     labels: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    # The column `metadata`, a name that SQLModel keeps for itself.
+    facts: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column("metadata", JSON, nullable=False, server_default="{}")
+    )
     live_version: str | None = None
     # Counts pointer swaps, so that several HTTP processes can acknowledge one.
     generation: int = 0

@@ -9,6 +9,10 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+
+import prefect_worklets as pw
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
@@ -59,11 +63,30 @@ def take(server: Server) -> None:
         page.screenshot(path=IMAGES / "worklet.png")
         page.goto(f"{server.url}/console")
         page.screenshot(path=IMAGES / "console.png")
+        take_model(server, page)
         take_components(server, page)
         build(page, server)
         browser.close()
     for path in IMAGES.glob("*.png"):
         shrink(path)
+
+
+def take_model(server: Server, page: Page) -> None:
+    """Photograph the page of a model that was just tried."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    X.columns = [name.removesuffix(" (cm)") for name in X.columns]
+    description = "Which of three irises a flower is, by its petals and sepals."
+    labels = {"team": "botany", "stage": "production"}
+    client = pw.Client(server.url, server.key)
+    for c in (1.0, 0.1):
+        model = LogisticRegression(C=c, max_iter=500).fit(X, y)
+        client.deploy(model, "irises", sample_input=X[:3], description=description, labels=labels,
+                      metadata={"method": "predict_proba", "regularisation": c})  # fmt: skip
+    page.goto(f"{server.url}/console/models/irises")
+    page.get_by_role("button", name="Predict").click()
+    page.locator("[data-answer] table").wait_for()
+    page.mouse.move(0, 0)
+    page.screenshot(path=IMAGES / "model.png", full_page=True)
 
 
 def build(page: Page, server: Server) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncIterator
 
@@ -28,6 +29,7 @@ from .health import health_routes
 from .metrics import metrics_routes
 from .panel_views import api as views_api
 from .panel_views import console
+from .panel_views.dependants import dependants_of_model
 from .panel_views.share_pages import share_routes
 from .panel_views.shares_api import shares_routes
 from .parts import Parts
@@ -98,7 +100,13 @@ def _routes(parts: Parts) -> list[BaseRoute]:
         *health_routes(parts),
         *metrics_routes(parts),
         *models_api.routes(
-            parts.router, parts.deployer, parts.guard, parts.data, images=parts.images, predict_limit=settings.max_body
+            parts.router,
+            parts.deployer,
+            parts.guard,
+            parts.data,
+            images=parts.images,
+            predict_limit=settings.max_body,
+            dependants=functools.partial(dependants_of_model, parts.store),
         ),
         *rollout_api.routes(parts.rollouts, parts.guard),
         *worklets_api.routes(
@@ -137,6 +145,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             brand=settings.brand,
             recent_run=parts.recent.get,
             worklet_problem=lambda name: parts.registry.broken.get(name),
+            model_lock=parts.deployer.environments.lock_of,
         ),
     ]
 

@@ -279,9 +279,32 @@ class Model:
         found: dict[str, Any] = read_json(answer)
         return found
 
-    def delete(self) -> None:
-        """Delete it with all its versions."""
-        self._connection.send("DELETE", self._path())
+    def change(
+        self,
+        *,
+        description: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        revision: str | None = None,
+    ) -> dict[str, Any]:
+        """Change what is written of it; what is None stays.
+
+        Args:
+            revision: the one of `details()`; somebody else's change since then is then kept, and Conflict raised.
+        """
+        changes = {"description": description, "labels": labels, "metadata": metadata, "revision": revision}
+        given = {name: value for name, value in changes.items() if value is not None}
+        found: dict[str, Any] = read_json(self._connection.send("PATCH", self._path(), body=given))
+        return found
+
+    def dependants(self) -> list[dict[str, Any]]:
+        """The worklets that ask it and the views that run these: kind, name, through, live."""
+        found: list[dict[str, Any]] = self._connection.get(self._path("/dependants"))["dependants"]
+        return found
+
+    def delete(self, *, force: bool = False) -> None:
+        """Delete it with all its versions. Raises Conflict while something needs it, unless `force`."""
+        self._connection.send("DELETE", self._path(), params={"force": "true"} if force else None)
 
     def _deployed(self, action: str, body: Mapping[str, Any]) -> Model:
         row = self._connection.post(self._path(action), body, timeout=DEPLOY_SECONDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute, Route
 
@@ -33,6 +33,10 @@ def _nothing(_name: str) -> None:
     return None
 
 
+def _unlocked(_requirements: Sequence[str]) -> Sequence[str]:
+    return ()
+
+
 def routes(
     *,
     store: Store,
@@ -44,6 +48,7 @@ def routes(
     brand: Brand = OUR_BRAND,
     recent_run: Callable[[str], RunRecord | None] = _nothing,
     worklet_problem: Callable[[str], str | None] = _nothing,
+    model_lock: Callable[[Sequence[str]], Sequence[str]] = _unlocked,
 ) -> list[BaseRoute]:
     """The routes of the console: /console..., /login, /login/{token}, /invitation/{token} and /logout.
 
@@ -57,6 +62,7 @@ def routes(
         brand: name, colour and logo.
         recent_run: a run by its id for the moment until the store has it (`RecentRuns.get`).
         worklet_problem: why a worklet can't be loaded, by its name (the registry's `broken`).
+        model_lock: what a model's requirements were resolved to (`Environments.lock_of`).
     """
     assets, builder_files = Assets(brand), BuilderFiles()
     site = Site(
@@ -70,6 +76,7 @@ def routes(
         data.run / "recorder.json",
         recent_run,
         worklet_problem,
+        model_lock,
     )
     pages = {
         "/console": overview,

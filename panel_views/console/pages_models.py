@@ -8,10 +8,13 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from ...bentos.records import notes_revision
 from ...bentos.signature import Signature
 from ...connectors.access import Role
+from ...connectors.errors import NotFound
 from ...connectors.tables import ModelVersion
 from . import snippets
+from .model_form import model_fields
 from .schema import SchemaRow, example
 from .site import Site, Visit
 from .values import compact_json
@@ -25,16 +28,22 @@ def model_list(site: Site, visit: Visit) -> Response:
 
 
 def model_detail(site: Site, visit: Visit) -> Response:
-    """/console/models/{name}"""
+    """/console/models/{name}; `?version=` shows another version than the live one."""
     model, versions = site.queries.model(visit.path("name"))
     live = next((version for version in versions if version.version == model.live_version), None)
-    shown = live or (versions[0] if versions else None)
+    wanted = visit.query("version")
+    shown = next((version for version in versions if version.version == wanted), None)
+    if wanted and shown is None:
+        raise NotFound(f"The model {model.name} has no version {wanted[:64]!r}.")
+    shown = shown or live or (versions[0] if versions else None)
     manifest: Mapping[str, Any] = shown.manifest if shown is not None else {}
+    signature = signature_of(manifest)
     return site.render(
         visit,
         "model.html",
         section="models",
         model=model,
+        revision=notes_revision(model),
         versions=versions,
         live=live,
         shown=shown,
@@ -42,14 +51,40 @@ def model_detail(site: Site, visit: Visit) -> Response:
         inputs=fields(manifest, "inputs"),
         outputs=fields(manifest, "outputs"),
         credit=_text(manifest.get("credit")),
-        metadata=_pairs(manifest.get("metadata")),
+        metadata=_pairs(model.facts),
+        version_metadata=_pairs(manifest.get("metadata")),
         environment=environment(manifest),
-        curl=snippets.model_curl(site.base_url(visit), model.name, sample(manifest)),
-        key_command=snippets.key_command(),
+        requirements=requirements(manifest),
+        lock=site.model_lock(requirements(manifest)),
+        may_ask=visit.may(Role.operator),
         may_promote=visit.may(Role.builder),
         may_roll_back=can_roll_back(versions, live),
         callers=site.queries.caller_names(version.created_by for version in versions),
+        **calls(site.base_url(visit), model.name, shown if shown is not live else None, manifest, signature),
     )
+
+
+def calls(
+    base_url: str,
+    name: str,
+    fixed: ModelVersion | None,
+    manifest: Mapping[str, Any],
+    signature: Signature | None,
+) -> dict[str, Any]:
+    """The form that tries the model, and the snippets that call it; of a `fixed` version, or of the live one."""
+    asked = name if fixed is None else f"{name}@{fixed.version}"
+    inputs = sample(manifest)
+    pictures = {field.name for field in signature.inputs if field.kind == "image"} if signature else set()
+    if pictures and not isinstance(inputs, dict):
+        inputs = dict.fromkeys(pictures, inputs)
+    return {
+        "asked": asked,
+        "fields": model_fields(signature, manifest.get("sample")) if signature else [],
+        "key_command": snippets.key_command(),
+        "curl": snippets.model_curl(base_url, asked, inputs),
+        "python": snippets.model_python(asked, inputs, pictures),
+        "javascript": snippets.model_javascript(base_url, asked, inputs),
+    }
 
 
 def can_roll_back(versions: list[ModelVersion], live: ModelVersion | None) -> bool:
@@ -66,11 +101,24 @@ def environment(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found + [(str(name), str(version)) for name, version in (packages or {}).items()]
 
 
+def requirements(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """What the version's own environment has to hold; empty for the server's."""
+    serving = manifest.get("serving")
+    return tuple(map(str, serving.get("requirements") or ())) if isinstance(serving, Mapping) else ()
+
+
+def signature_of(manifest: Mapping[str, Any]) -> Signature | None:
+    """The signature; None where there is none that can be read."""
+    try:
+        return Signature.model_validate(manifest.get("signature"))
+    except ValidationError:
+        return None
+
+
 def fields(manifest: Mapping[str, Any], side: str) -> list[SchemaRow]:
     """The inputs or outputs (`side`) of the model's signature; empty where it has none that can be read."""
-    try:
-        signature = Signature.model_validate(manifest.get("signature"))
-    except ValidationError:
+    signature = signature_of(manifest)
+    if signature is None:
         return []
     return [
         SchemaRow(field.name, 0, field.describe(), side == "inputs" and field.required, field.description)
@@ -83,10 +131,8 @@ def sample(manifest: Mapping[str, Any]) -> Any:
     value = manifest.get("sample")
     if value is not None and len(str(value)) < _LONG_SAMPLE:
         return value
-    try:
-        return example(Signature.model_validate(manifest.get("signature")).input_schema())
-    except ValidationError:
-        return []
+    signature = signature_of(manifest)
+    return example(signature.input_schema()) if signature else []
 
 
 def _text(value: Any) -> str:

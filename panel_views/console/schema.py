@@ -23,11 +23,20 @@ class SchemaRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a grid; `cell` is number, integer, boolean, text or any."""
+
+    name: str
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
 class FormField:
     """One control of a form.
 
     `path` is where its value goes in the body; empty for a body that is no object. `control` is text, long-text,
-    number, checkbox, select, image, json or group (which holds `children`).
+    number, checkbox, select, image, json, group (which holds `children`) or grid (which has `columns` and the texts of
+    its `rows`). `accept` says which files may fill it, if any.
     """
 
     path: tuple[str, ...]
@@ -40,6 +49,9 @@ class FormField:
     options: tuple[tuple[str, str], ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
     children: tuple[FormField, ...] = ()
+    columns: tuple[Column, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    accept: str = ""
 
     @property
     def id(self) -> str:
@@ -49,7 +61,7 @@ class FormField:
     @property
     def pointer(self) -> str:
         """The path as JSON, for the script."""
-        return _json(list(self.path))
+        return as_json(list(self.path))
 
 
 def resolved(schema: Any, root: Mapping[str, Any], depth: int = 0) -> dict[str, Any]:
@@ -164,10 +176,10 @@ def _field(path: tuple[str, ...], schema: Any, root: Mapping[str, Any], required
     control, kind = _control(found)
     options: tuple[tuple[str, str], ...] = ()
     if control == "select":
-        options = tuple((_json(value), _shown(value)) for value in found["enum"])
-        value = _json(preset) if preset is not None else ""
+        options = tuple((as_json(value), _shown(value)) for value in found["enum"])
+        value = as_json(preset) if preset is not None else ""
     elif control == "json":
-        value = _json(preset if preset is not None else example(found, root))
+        value = as_json(preset if preset is not None else example(found, root))
     elif control == "checkbox":
         value = "yes" if preset else ""
     else:
@@ -243,10 +255,11 @@ def _text_example(form: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = value if isinstance(value, str) else _json(value)
+    text = value if isinstance(value, str) else as_json(value)
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """The value as JSON in one line."""
     # Not orjson: it refuses numbers beyond 64 bits.
     return json.dumps(value, default=str, ensure_ascii=False, separators=(",", ":"))

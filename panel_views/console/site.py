@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ class Site:
     recorder_file: Path
     recent_run: Callable[[str], RunRecord | None]
     worklet_problem: Callable[[str], str | None]
+    model_lock: Callable[[Sequence[str]], Sequence[str]]
 
     def render(self, visit: Visit, template: str, *, section: str = "", status: int = 200, **context: Any) -> Response:
         """A page with the frame around it."""

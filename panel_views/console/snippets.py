@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Collection
 from typing import Any
 
 from .formats import url_part
@@ -75,8 +76,41 @@ class _Source:
 
 
 def model_curl(base_url: str, name: str, inputs: Any) -> str:
-    """How to ask a model from the shell."""
-    return curl(base_url, f"/api/models/{url_part(name)}/predict", {"inputs": inputs})
+    """How to ask a model (`name`, or `name@version`) from the shell."""
+    return curl(base_url, _predict(name), {"inputs": inputs})
+
+
+def model_python(name: str, inputs: Any, pictures: Collection[str] = ()) -> str:
+    """How to ask a model from Python; `pictures` are the inputs that are given as files."""
+    imports = ["import prefect_worklets as pw"]
+    if pictures and isinstance(inputs, dict):
+        imports = ["from pathlib import Path", "", *imports]
+        inputs = {
+            field: _Source(f"Path('{field}.jpg')") if field in pictures else value for field, value in inputs.items()
+        }
+    call = f"output = client.models[{name!r}].predict({_python(inputs)})"
+    return "\n".join((*imports, "", "client = pw.Client()", call))
+
+
+def model_javascript(base_url: str, name: str, inputs: Any) -> str:
+    """How to ask a model from JavaScript: Node, Deno, or a page of the same origin."""
+    return "\n".join(
+        (
+            f"const response = await fetch({json.dumps(base_url + _predict(name))}, {{",
+            '  method: "POST",',
+            "  headers: {",
+            "    Authorization: `Bearer ${process.env.WORKLETS_KEY}`,",
+            '    "Content-Type": "application/json",',
+            "  },",
+            f"  body: JSON.stringify({_body({'inputs': inputs})}),",
+            "});",
+            "const { outputs, version } = await response.json();",
+        )
+    )
+
+
+def _predict(name: str) -> str:
+    return f"/api/models/{url_part(name).replace('%40', '@')}/predict"
 
 
 def _body(value: Any) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
+import orjson
 import typer
 
 from .options import DataOption, JsonOption, YesOption, client_of, confirm
@@ -65,12 +67,73 @@ def rollback(name: NameArgument, data: DataOption = None, as_json: JsonOption = 
 
 
 @app.command()
-def delete(name: NameArgument, yes: YesOption = False, data: DataOption = None) -> None:
-    """Delete a model with all its versions."""
-    confirm(f"Delete the model {name} with all its versions?", yes)
+def edit(
+    name: NameArgument,
+    description: Annotated[str | None, typer.Option(help="What people read of it.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="NAME=TEXT; NAME= removes it.")] = None,
+    metadata: Annotated[list[str] | None, typer.Option("--set", help="NAME=JSON or text; NAME= removes it.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change the description, labels and metadata of a model."""
     with client_of(data) as client:
-        client.models[name].delete()
+        model = client.models[name]
+        there = model.details()
+        changed = model.change(
+            description=description,
+            labels=_changed(there["labels"], label, "--label", str),
+            metadata=_changed(there["metadata"], metadata, "--set", _value),
+            revision=there["revision"],
+        )
+    if as_json:
+        print_json(changed)
+    else:
+        print_fields(changed, {"name": "Model", "description": "About", "labels": "Labels", "metadata": "Metadata"})
+
+
+@app.command()
+def delete(
+    name: NameArgument,
+    yes: YesOption = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete it even if worklets need it.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Delete a model with all its versions. Says which worklets and views need it, and then does not."""
+    with client_of(data) as client:
+        model = client.models[name]
+        if force:
+            for each in model.dependants():
+                print(
+                    f"needed by the {each['kind']} {each['name']}" + (f" ({each['through']})" * bool(each["through"]))
+                )
+        confirm(f"Delete the model {name} with all its versions?", yes)
+        model.delete(force=force)
     print(f"{name} is deleted")
+
+
+def _changed(
+    there: dict[str, Any], given: list[str] | None, option: str, read: Callable[[str], Any]
+) -> dict[str, Any] | None:
+    """What is there with NAME=VALUE texts put in; None if none are given."""
+    if not given:
+        return None
+    found = dict(there)
+    for text in given:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise typer.BadParameter(f"{text!r} is not NAME=VALUE.", param_hint=option)
+        if value:
+            found[name] = read(value)
+        else:
+            found.pop(name, None)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
 
 
 def _tell(model: Any, as_json: bool) -> None:

@@ -5,12 +5,18 @@ import base64
 import hashlib
 import io
 
+import httpx
 import numpy as np
 import orjson
 import pytest
 from PIL import Image as Pillow
+from prefect_worklets.bentos import api
+from prefect_worklets.bentos.dependants import Dependant
 from prefect_worklets.bentos.package import archive, pack
+from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.images import Image
+from prefect_worklets.connectors.web import Guard
+from starlette.applications import Starlette
 
 ROW = [[5.1, 3.5, 1.4, 0.2]]
 
@@ -195,6 +201,19 @@ class TestModels:
         problem(await client.patch("/api/models/iris", json={"labels": {"a": 1}}), 400, ["labels", "a"])
         problem(await client.patch("/api/models/iris", json={"name": "x"}), 400, ["name"])
 
+    async def test_change_keeps_who_was_faster(self, client, live):
+        read = (await client.get("/api/models/iris")).json()
+        changes = {"metadata": {"accuracy": 0.97, "by": ["Ada"]}, "revision": read["revision"]}
+        changed = (await client.patch("/api/models/iris", json=changes)).json()
+        assert changed["metadata"] == {"accuracy": 0.97, "by": ["Ada"]}
+        late = await client.patch("/api/models/iris", json={"description": "mine", "revision": read["revision"]})
+        problem(late, 409)
+        assert "load it again" in late.json()["detail"]
+        # What people wrote is the same after a promotion: only notes are compared.
+        await client.post("/api/models/iris/promote", json={"version": "1.0.0"})
+        again = {"description": "mine", "labels": {}, "revision": changed["revision"]}
+        assert (await client.patch("/api/models/iris", json=again)).json()["description"] == "mine"
+
     async def test_promote_and_rollback(self, client, live, logreg, tmp_path):
         package = pack(logreg, "iris", metadata={"n": 2}, folder=tmp_path / "second")
         await upload(client, package, "iris", tmp_path)
@@ -207,6 +226,20 @@ class TestModels:
         assert (await client.delete("/api/models/iris")).status_code == 204
         problem(await client.get("/api/models/iris"), 404)
         problem(await client.delete("/api/models/iris"), 404)
+
+    async def test_delete_names_what_needs_it(self, store, data, router, deployer, live, client):
+        needed = [Dependant("worklet", "sort"), Dependant("view", "desk", "sort")]
+        guard = Guard(Access(store))
+        routes = api.routes(router, deployer, guard, data, dependants=lambda name: needed if name == "iris" else [])
+        transport = httpx.ASGITransport(Starlette(routes=routes))
+        async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=client.headers) as asking:
+            listed = (await asking.get("/api/models/iris/dependants")).json()["dependants"]
+            assert listed[1] == {"kind": "view", "name": "desk", "through": "sort", "live": True}
+            refused = await asking.delete("/api/models/iris")
+            problem(refused, 409)
+            assert "the worklet sort, the view desk (by sort)" in refused.json()["detail"]
+            problem(await asking.get("/api/models/no/dependants"), 404)
+            assert (await asking.delete("/api/models/iris?force=true")).status_code == 204
 
     async def test_zoo(self, client):
         entries = (await client.get("/api/zoo")).json()["entries"]
@@ -226,6 +259,7 @@ class TestRoles:
         ("POST", "/api/models/iris/promote", "builder"),
         ("POST", "/api/models/iris/rollback", "builder"),
         ("PATCH", "/api/models/iris", "builder"),
+        ("GET", "/api/models/iris/dependants", "builder"),
         ("DELETE", "/api/models/iris", "builder"),
         ("POST", "/api/zoo/style-transfer/deploy", "builder"),
     )

@@ -159,6 +159,23 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   submit(event.target);
 });
+document.querySelectorAll("[data-tabs]").forEach((tabs) => {
+  const buttons = [...tabs.querySelectorAll("[role=tab]")];
+  const choose = (chosen) =>
+    buttons.forEach((button) => {
+      button.ariaSelected = String(button === chosen);
+      button.tabIndex = button === chosen ? 0 : -1;
+      document.getElementById(button.getAttribute("aria-controls")).classList.toggle("later", button !== chosen);
+    });
+  tabs.addEventListener("click", (event) => event.target.role === "tab" && choose(event.target));
+  tabs.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step || event.target.role !== "tab") return;
+    const next = buttons[(buttons.indexOf(event.target) + step + buttons.length) % buttons.length];
+    choose(next);
+    next.focus();
+  });
+});
 document.querySelectorAll("time").forEach((time) => (time.title = new Date(time.dateTime).toLocaleString()));
 const kept = sessionStorage.getItem("toast");
 if (kept) {

@@ -1,54 +1,13 @@
-// The form that invokes a worklet: builds the JSON body, shows the output, and puts each fault at its field.
+// The form that tries a worklet or a model: sends its values, shows the answer, and puts each fault at its field.
 "use strict";
 
 const form = document.querySelector("form[data-try]");
 const result = document.querySelector("[data-result]");
 const part = (name) => result.querySelector(`[data-${name}]`);
-const MISSING = Symbol("missing");
-const FILE_URL = /^\/api\/files\/[\w-]+$/;
-const IMAGE_URL = /^data:image\/(png|jpeg|gif|webp);base64,/;
 
-class FieldFault extends Error {}
-
-function dataUrl(file) {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result);
-    reader.onerror = () => reject(new FieldFault("The file can't be read."));
-    reader.readAsDataURL(file);
-  });
-}
-
-function control(field) {
-  return field.querySelector("input:not([type=file]), select, textarea");
-}
-
-async function valueOf(field) {
-  const input = control(field);
-  if (field.dataset.control === "checkbox") return input.checked;
-  if (field.dataset.control === "image") {
-    const file = field.querySelector("[data-file]").files[0];
-    if (file) return file;
-  }
-  if (input.validity.badInput) throw new FieldFault("This is no number.");
-  const text = input.value;
-  if (text === "") {
-    // An optional field that is left empty keeps its default.
-    if (!("required" in field.dataset)) return MISSING;
-    if (field.dataset.kind === "string" && field.dataset.control !== "image") return "";
-    throw new FieldFault("This is needed.");
-  }
-  if (field.dataset.kind === "number" || field.dataset.kind === "integer") return Number(text);
-  if (field.dataset.kind !== "json") return text;
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new FieldFault(`This is no valid JSON: ${error.message}`);
-  }
-}
-
-// The values as a request: a form if there are files, which then travel as they are, else JSON.
+// The values as a request: for a model `{"inputs": ...}`; for a worklet a form if there are files, which then travel as they are, else JSON.
 async function request(value) {
+  if (form.dataset.wrap) value = { [form.dataset.wrap]: await plain(value) };
   const entries = value && typeof value === "object" ? Object.entries(value) : [];
   if (entries.some(([, inner]) => inner instanceof File)) {
     const data = new FormData();
@@ -60,15 +19,6 @@ async function request(value) {
     body: JSON.stringify(await plain(value)),
     headers: { "content-type": "application/json", accept: "application/json" },
   };
-}
-
-// The value with each file in it as a data URL.
-async function plain(value) {
-  if (value instanceof File) return dataUrl(value);
-  if (Array.isArray(value)) return Promise.all(value.map(plain));
-  if (!value || typeof value !== "object") return value;
-  const entries = await Promise.all(Object.entries(value).map(async ([key, inner]) => [key, await plain(inner)]));
-  return Object.fromEntries(entries);
 }
 
 async function values() {
@@ -98,23 +48,35 @@ async function values() {
   return sound ? { whole } : null;
 }
 
-function tell(field, text) {
+function tell(field, text, cell = null) {
   const place = field.querySelector("[data-fault]");
-  place.textContent = [place.textContent, text].filter(Boolean).join(" ");
-  control(field).setAttribute("aria-invalid", "true");
+  const words = cell ? `${cell.ariaLabel}: ${text}` : text;
+  place.textContent = [place.textContent, words].filter(Boolean).join(" ");
+  if (cell || !field.querySelector("[aria-invalid]")) (cell ?? control(field)).setAttribute("aria-invalid", "true");
+}
+
+// The cell of a grid that a fault's place ends in: row and column, or, in a table, also column and row.
+function cellAt(field, place) {
+  if (field.dataset.control !== "grid") return null;
+  const { columns, body } = gridOf(field);
+  const steps = place.map(String);
+  let [row, column] = steps.slice(steps.indexOf(JSON.parse(field.dataset.path).at(-1)) + 1);
+  if (field.dataset.kind === "records" && columns.includes(row)) [row, column] = [column, row];
+  const at = field.dataset.kind === "records" ? columns.indexOf(column) : Number(column);
+  return body.rows[Number(row)]?.cells[at]?.querySelector("input") ?? null;
 }
 
 function clearFaults() {
   for (const field of form.querySelectorAll(".field")) {
     field.querySelector("[data-fault]").textContent = "";
-    control(field).removeAttribute("aria-invalid");
+    field.querySelectorAll("[aria-invalid]").forEach((input) => input.removeAttribute("aria-invalid"));
   }
 }
 
 // The field whose path is the longest beginning of the fault's place.
 function fieldAt(place) {
   const steps = place.map(String);
-  if (["body", "input"].includes(steps[0]) && steps.length > 1 && !fieldFor(steps)) steps.shift();
+  if (["body", "input", "inputs"].includes(steps[0]) && steps.length > 1 && !fieldFor(steps)) steps.shift();
   return fieldFor(steps);
 }
 
@@ -131,58 +93,11 @@ function fieldFor(steps) {
   return best;
 }
 
-function shortened(value) {
-  if (typeof value === "string" && value.length > 400) {
-    const kind = value.startsWith("data:") ? value.slice(5, value.search(/[;,]/)) : "text";
-    return `(${kind}, ${value.length} letters)`;
-  }
-  if (Array.isArray(value)) return value.map(shortened);
-  if (value && typeof value === "object")
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shortened(inner)]));
-  return value;
-}
-
-function* strings(value, place = "") {
-  if (typeof value === "string") yield [place, value];
-  else if (value && typeof value === "object")
-    for (const [key, inner] of Object.entries(value)) yield* strings(inner, place ? `${place}.${key}` : key);
-}
-
-function showPictures(value) {
-  const frame = part("pictures");
-  frame.replaceChildren();
-  for (const [place, text] of strings(value)) {
-    if (!FILE_URL.test(text) && !IMAGE_URL.test(text)) continue;
-    const figure = document.createElement("figure");
-    const image = document.createElement("img");
-    const caption = document.createElement("figcaption");
-    const download = document.createElement("a");
-    image.onerror = () => figure.remove();
-    image.src = text;
-    image.alt = place || "output";
-    caption.append(place || "output");
-    download.href = text;
-    download.download = "";
-    download.textContent = "Download";
-    caption.append(" ", download);
-    figure.append(image, caption);
-    frame.append(figure);
-  }
-  frame.hidden = frame.childElementCount === 0;
-}
-
-function showOutput(value) {
-  showPictures(value);
-  part("problem").hidden = true;
-  part("output").textContent = JSON.stringify(shortened(value), null, 2);
-  part("output-frame").hidden = false;
-}
-
 function showProblem(problem) {
   const box = part("problem");
   box.replaceChildren();
   const title = document.createElement("strong");
-  title.textContent = problem.title || "The worklet failed";
+  title.textContent = problem.title || "It failed";
   const detail = document.createElement("p");
   detail.textContent = problem.detail || "";
   box.append(title, detail);
@@ -192,8 +107,9 @@ function showProblem(problem) {
     const text = fault.fix ? `${fault.msg} ${fault.fix}` : fault.msg;
     const field = fieldAt(fault.loc || []);
     if (field) {
-      tell(field, text);
-      first ??= field;
+      const cell = cellAt(field, fault.loc);
+      tell(field, text, cell);
+      first ??= cell ?? control(field);
       continue;
     }
     const item = document.createElement("li");
@@ -201,15 +117,18 @@ function showProblem(problem) {
     rest.append(item);
   }
   if (rest.childElementCount) box.append(rest);
-  if (first) control(first).focus();
+  first?.focus();
   box.hidden = false;
   part("pictures").hidden = true;
+  part("answer").hidden = true;
   part("output-frame").hidden = true;
 }
 
 function showFacts(response, seconds) {
   const facts = part("facts");
   facts.replaceChildren(`${seconds < 1 ? Math.round(seconds * 1000) + " ms" : seconds.toFixed(1) + " s"}`);
+  const version = response?.headers.get("x-model-version");
+  if (version) facts.append(` · version ${version}`);
   const run = response?.headers.get("x-run-id");
   if (!run) return;
   const link = document.createElement("a");
@@ -235,7 +154,7 @@ async function run() {
     } catch {
       answer = response.ok ? text : { title: `Status ${response.status}`, detail: text.slice(0, 500) };
     }
-    if (response.ok) showOutput(answer);
+    if (response.ok) showOutput(form.dataset.unwrap ? answer[form.dataset.unwrap] : answer);
     else showProblem(answer ?? { title: `Status ${response.status}` });
   } catch (error) {
     showProblem({ title: "The server was not reached", detail: `${error.message}. Is it still running?` });
@@ -259,27 +178,4 @@ form.addEventListener("submit", async (event) => {
     progress.textContent = "";
     button.disabled = false;
   }
-});
-
-form.addEventListener("change", async (event) => {
-  const field = event.target.closest("[data-control=image]");
-  if (!field) return;
-  // Whichever of the two was used last counts.
-  if (event.target.type === "file") control(field).value = "";
-  else field.querySelector("[data-file]").value = "";
-  const file = field.querySelector("[data-file]").files[0];
-  const typed = control(field).value.trim();
-  const preview = field.querySelector("[data-preview]");
-  const source = file ? await dataUrl(file) : FILE_URL.test(typed) || IMAGE_URL.test(typed) ? typed : null;
-  const note = document.createElement("span");
-  note.textContent = typed ? "By address" : "No picture";
-  if (!source) return preview.replaceChildren(note);
-  const image = document.createElement("img");
-  image.alt = `Preview of ${field.querySelector("label").textContent}`;
-  image.onerror = () => {
-    note.textContent = "No preview";
-    preview.replaceChildren(note);
-  };
-  image.src = source;
-  preview.replaceChildren(image);
 });

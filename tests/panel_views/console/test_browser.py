@@ -194,7 +194,7 @@ class TestTryingAWorklet:
         page.locator(".preview img").wait_for()
         page.get_by_role("button", name="Run", exact=True).click()
         result = page.locator("[data-result]")
-        result.locator("[data-output]").get_by_text("HELLO ADA <B>").wait_for()
+        result.locator("[data-answer]").get_by_text("HELLO ADA <B>").wait_for()
         picture = result.locator("img")
         picture.wait_for()
         assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 40
@@ -219,7 +219,7 @@ class TestTryingAWorklet:
         page.get_by_label("age").fill("1")
         page.get_by_label("times").fill("")
         page.get_by_role("button", name="Run", exact=True).click()
-        page.locator("[data-output]").get_by_text("Hello Ada").wait_for()
+        page.locator("[data-answer]").get_by_text("Hello Ada").wait_for()
         assert page.locator("[aria-invalid]").count() == 0
 
     def test_what_is_missing_is_told_without_a_request(self, site: Site) -> None:
