@@ -6,34 +6,32 @@ import asyncio
 import hashlib
 import os
 import tempfile
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from starlette.background import BackgroundTask
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ..connectors.access import Principal, Role
 from ..connectors.errors import BadInput, Fault, TooLarge, WorkletsError
 from ..connectors.images import Image, ImageLoader
 from ..connectors.layout import DataDirectory
-from ..connectors.web import Guard, json_response, problem_response, read_body, read_json
+from ..connectors.web import Guard, json_response, problem_response, read_json
 from . import zoo
-from .answers import accepted, respond
-from .bodies import is_small_json, media_type, read_inputs, small_json
+from .archive import archive
 from .dependants import DependantsOf, in_use, nobody
 from .deployer import Deployer
+from .predicting import PREDICT_LIMIT, Predicting
 from .presenting import show_model, show_version
 from .router import Router
 from .signature import Signature
-from .slots import Prediction
 
-PREDICT_LIMIT = 20_000_000
 UPLOAD_LIMIT = 2_000_000_000
-MAX_TIMEOUT = 600.0
 
 Handler = Callable[[Request], Awaitable[Response]]
 _Body = TypeVar("_Body", bound=BaseModel)
@@ -100,7 +98,7 @@ class ModelRoutes:
         self._guard = guard
         self._data = data
         self._images = images
-        self._predict_limit = predict_limit
+        self._predicting = Predicting(router, predict_limit, signature=self._signature, prepare=self._with_images)
         self._upload_limit = upload_limit
         self._dependants = dependants
 
@@ -113,6 +111,7 @@ class ModelRoutes:
             ("GET", base + "/{name}/versions", self.list_versions),
             ("POST", base + "/{name}/versions", self.upload),
             ("GET", base + "/{name}/versions/{version}", self.get_version),
+            ("GET", base + "/{name}/versions/{version}/package", self.download),
             ("POST", base + "/{name}/promote", self.promote),
             ("POST", base + "/{name}/rollback", self.rollback),
             ("GET", base + "/{name}/dependants", self.list_dependants),
@@ -133,25 +132,7 @@ class ModelRoutes:
         """
         await self._guard(request, Role.operator, "ask models")
         name, _, version = request.path_params["name"].partition("@")
-        kind = media_type(request.headers.get("content-type", ""))
-        kinds = accepted(request.headers.get("accept", ""))
-        timeout = _timeout(request)
-        body = await read_body(request, self._predict_limit)
-        if is_small_json(kind, body):
-            inputs = small_json(body)
-        else:
-            inputs = await read_inputs(kind, body, request.scope, await self._signature(name, version or None))
-        quick = self._router.quick(name, version or None)
-        if quick is None or _long(inputs):
-            inputs = await self._with_images(name, version or None, inputs)
-            made = await self._router.predict(name, inputs, version or None, timeout=timeout)
-        else:
-            made = quick(inputs)
-        return await respond(made, self._answered_by(made), kinds)
-
-    def _answered_by(self, made: Prediction) -> Signature:
-        known = self._known(made.model, made.version)
-        return self._router.signature(made.model, made.version) if known else Signature(inputs=())
+        return await self._predicting.answer(request, name, version or None)
 
     async def _signature(self, name: str, version: str | None) -> Signature:
         """What a model takes, once it is loaded. Raises NotFound."""
@@ -285,14 +266,38 @@ class ModelRoutes:
             return json_response(show_version(row, full=True), 202)
         return json_response(show_version(await bring(row), full=True), 201)
 
+    async def download(self, request: Request) -> Response:
+        """The package of a version as `.tar.gz`, its hash in `x-content-sha256`: what was uploaded."""
+        await self._guard(request, Role.builder, "download models")
+        name, version = request.path_params["name"], request.path_params["version"]
+        row = await asyncio.to_thread(self._deployer.records.version, name, version)
+        folder = await asyncio.to_thread(self._deployer.artifacts.folder, row.bento_tag)
+        path, digest = await asyncio.to_thread(self._archived, folder)
+        remove = BackgroundTask(path.unlink, missing_ok=True)
+        headers = {"x-content-sha256": digest}
+        return FileResponse(
+            path, headers=headers, media_type="application/gzip", filename=f"{name}-{version}.tar.gz", background=remove
+        )
+
+    def _archived(self, folder: Path) -> tuple[Path, str]:
+        place = self._incoming() / f"{uuid.uuid4().hex}.tar.gz"
+        try:
+            return archive(folder, place)
+        except BaseException:
+            place.unlink(missing_ok=True)
+            raise
+
+    def _incoming(self) -> Path:
+        folder = self._data.root / "incoming"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
+
     async def _received(self, request: Request) -> Path:
         """The body in a file, as it comes. Raises TooLarge, BadInput (the hash is missing or another)."""
         announced = request.headers.get("x-content-sha256", "").lower()
         if len(announced) != 64:
             raise BadInput("Send the archive's SHA-256 in the header `x-content-sha256`.")
-        folder = self._data.root / "incoming"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, suffix=".tar.gz")
+        handle, name = tempfile.mkstemp(dir=self._incoming(), suffix=".tar.gz")
         digest, size = hashlib.sha256(), 0
         try:
             with os.fdopen(handle, "wb") as file:
@@ -361,26 +366,6 @@ async def _fetched_all(found: Mapping[str, str], images: ImageLoader) -> dict[st
     if faults:
         raise BadInput("The model's input does not fit.", faults=faults)
     return {name: image for name, image in zip(found, loaded, strict=True) if image is not None}
-
-
-def _long(inputs: Any) -> bool:
-    rows = next(iter(inputs.values()), None) if isinstance(inputs, dict) else inputs
-    if isinstance(rows, np.ndarray):
-        return rows.size > 2000
-    return isinstance(rows, list) and len(rows) > 200
-
-
-def _timeout(request: Request) -> float | None:
-    given = request.query_params.get("timeout")
-    if given is None:
-        return None
-    try:
-        seconds = float(given)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds <= MAX_TIMEOUT:
-        raise BadInput(f"timeout={given[:20]} is no number of seconds from 0 to {MAX_TIMEOUT:g}.")
-    return seconds
 
 
 def _checked(kind: type[_Body], value: Any) -> _Body:

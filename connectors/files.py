@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from .errors import BadInput, NotFound
+from .file_addresses import FILES_ROUTE, file_id, file_url
 from .store import Store
 from .tables import StoredFile
 
-FILES_ROUTE = "/api/files/"
 DEFAULT_TYPE = "application/octet-stream"
 # What a browser may show from our origin. Anything else (HTML and SVG run scripts) is to be a download.
 INLINE_TYPES = frozenset(
@@ -27,7 +27,6 @@ INLINE_TYPES = frozenset(
 )
 # A partial write older than this belongs to no living writer.
 PARTIAL_LIFE_SECONDS = 3600.0
-_ID = re.compile(r"[0-9a-f]{32}")
 _TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(;\s*charset=[\w-]+)?")
 _MAGIC = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -81,7 +80,7 @@ class FileStore:
     def get(self, id: str) -> StoredFile:
         """The row of a file. Raises NotFound."""
         row = None
-        if _ID.fullmatch(id):
+        if file_id(file_url(id)) is not None:
             with self._store.read() as session:
                 row = session.get(StoredFile, id)
         if row is None:
@@ -135,17 +134,6 @@ class FileStore:
             Path(partial).unlink(missing_ok=True)
             raise
         _sync_folder(path.parent)
-
-
-def file_url(id: str) -> str:
-    """The address, without host, at which a file is served."""
-    return FILES_ROUTE + id
-
-
-def file_id(url: str) -> str | None:
-    """The file's id in an address made by `file_url`; None if it is no such address."""
-    id = url.removeprefix(FILES_ROUTE)
-    return id if id != url and _ID.fullmatch(id) else None
 
 
 def _guess_type(content: bytes, name: str) -> str:

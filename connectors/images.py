@@ -19,7 +19,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from .errors import BadInput, Fault, NotFound
-from .files import FileStore, file_id, file_url
+from .file_addresses import file_id, file_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from PIL import Image as PillowImage
 
     from .egress import Egress
+    from .files import FileStore
 
     Pixels = NDArray[np.uint8]
 

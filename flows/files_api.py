@@ -15,7 +15,8 @@ from starlette.types import Message
 
 from ..connectors.access import Role
 from ..connectors.errors import BadInput, NotFound
-from ..connectors.files import INLINE_TYPES, FileStore, file_url
+from ..connectors.file_addresses import file_url
+from ..connectors.files import INLINE_TYPES, FileStore
 from ..connectors.forms import said
 from ..connectors.tables import StoredFile
 from ..connectors.web import Guard, json_response, read_body

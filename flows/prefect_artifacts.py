@@ -17,7 +17,7 @@ import orjson
 from sqlmodel import col, select
 
 from ..connectors.errors import BadInput
-from ..connectors.files import file_id
+from ..connectors.file_addresses import file_id
 from ..connectors.prefect_api import PrefectApi
 from ..connectors.store import Store
 from ..connectors.tables import Run, StoredFile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .client_arrays import NPY, request_of
@@ -301,6 +302,36 @@ class Model:
         """The worklets that ask it and the views that run these: kind, name, through, live."""
         found: list[dict[str, Any]] = self._connection.get(self._path("/dependants"))["dependants"]
         return found
+
+    def export(self, folder: str | Path) -> Path:
+        """Write a folder for stock BentoML: `bentoml serve`, `build` and `containerize` take it; no server is needed.
+
+        Args:
+            folder: made; must be empty if it exists.
+
+        Raises:
+            BadInput: the folder is not empty. NotAllowed: only builders may have a model's files.
+        """
+        from .client_exports import export
+
+        return export(self._connection, self.name, self._version(), Path(folder).expanduser().resolve())
+
+    def export_bento(self, store: str | Path) -> str:
+        """Build it as a bento into a BentoML store (a `BENTOML_HOME`); returns the tag for `bentoml serve`.
+
+        Raises:
+            SetupError: BentoML could not build it. NotAllowed: only builders may have a model's files.
+        """
+        from .client_exports import export_bento
+
+        return export_bento(self._connection, self.name, self._version(), Path(store).expanduser().resolve())
+
+    def _version(self) -> str:
+        """Its version; of a handle without one, the live one. Raises BadInput."""
+        found = self.version or self.details()["live_version"]
+        if found is None:
+            raise BadInput(f"No version of {self.name!r} is live; name one, as in {self.name}@1.0.0.")
+        return str(found)
 
     def delete(self, *, force: bool = False) -> None:
         """Delete it with all its versions. Raises Conflict while something needs it, unless `force`."""

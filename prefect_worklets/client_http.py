@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -87,17 +88,34 @@ class Connection:
             sent["content-type"] = "application/json"
         wait = httpx.Timeout(timeout or ANSWER_SECONDS, connect=CONNECT_SECONDS)
         given = {name: value for name, value in (params or {}).items() if value is not None}
-        try:
+        with self._failures_named(wait):
             response = self._http.request(method, path, content=content, headers=sent, params=given, timeout=wait)
+        if not response.is_success:
+            raise error_of(response)
+        return response
+
+    def download(self, path: str, file: BinaryIO) -> httpx.Headers:
+        """Write what a GET answers into a file, as it comes; returns the headers. Raises what `send` raises."""
+        wait = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+        headers = {"accept": "*/*"}
+        with self._failures_named(wait), self._http.stream("GET", path, headers=headers, timeout=wait) as response:
+            if not response.is_success:
+                response.read()
+                raise error_of(response)
+            for part in response.iter_bytes():
+                file.write(part)
+            return response.headers
+
+    @contextmanager
+    def _failures_named(self, wait: httpx.Timeout) -> Iterator[None]:
+        try:
+            yield
         except httpx.ConnectTimeout:
             raise Unavailable(self._unreachable("it did not take the connection")) from None
         except httpx.TimeoutException:
             raise TookTooLong(f"The server at {self.url} did not answer within {wait.read:g} s.") from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unavailable(self._unreachable(str(error) or type(error).__name__)) from None
-        if not response.is_success:
-            raise error_of(response)
-        return response
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON of a GET. Raises what `send` raises."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
 
-from .options import DataOption, JsonOption, YesOption, client_of, confirm
+from ..progress import working
+from .options import DataOption, JsonOption, YesOption, client_of, confirm, settings_of
 from .output import print_fields, print_json, print_rows
 
 app = typer.Typer(help="Deployed models and their versions.", no_args_is_help=True)
@@ -64,6 +68,43 @@ def rollback(name: NameArgument, data: DataOption = None, as_json: JsonOption = 
     """Let the version before the live one answer again."""
     with client_of(data) as client:
         _tell(client.models[name].rollback(), as_json)
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="The model, or NAME@VERSION; by default its live version.")],
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a folder for `bentoml build` and `bentoml serve`.")
+    ] = None,
+    bento: Annotated[bool, typer.Option("--bento", help="Build a bento into a BentoML store.")] = False,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="BENTOML_HOME",
+            help="With --bento: the store; by default that of the data directory.",
+        ),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a model into a bento that stock BentoML serves, without a server of ours."""
+    if (output is None) == (not bento):
+        raise typer.BadParameter("give either --output DIR or --bento.")
+    with client_of(data) as client:
+        model = client.models[name]
+        if output is not None:
+            folder = model.export(output)
+            print_json({"folder": str(folder)}) if as_json else print(folder)
+            return
+        home = store or settings_of(data).data.bentoml
+        with working(f"Building a bento of {name}"):
+            tag = model.export_bento(home)
+    if as_json:
+        print_json({"tag": tag, "store": str(home)})
+    else:
+        print(tag)
+        print(f"\nNext: BENTOML_HOME={shlex.quote(str(home))} bentoml serve {tag}", file=sys.stderr)
 
 
 @app.command()

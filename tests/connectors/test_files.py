@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prefect_worklets.connectors.errors import BadInput, NotFound
-from prefect_worklets.connectors.files import INLINE_TYPES, FileStore, file_id, file_url
+from prefect_worklets.connectors.file_addresses import file_id, file_url
+from prefect_worklets.connectors.files import INLINE_TYPES, FileStore
 from prefect_worklets.connectors.store import Store
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -15,7 +15,8 @@ import uvicorn
 from PIL import Image, ImageOps
 from prefect_worklets.connectors.access import Access, Principal, Role
 from prefect_worklets.connectors.errors import BadInput, Fault, WorkletsError
-from prefect_worklets.connectors.files import FileStore, file_id, file_url
+from prefect_worklets.connectors.file_addresses import file_id, file_url
+from prefect_worklets.connectors.files import FileStore
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.passwords import Passwords
 from prefect_worklets.connectors.secret import derived_key

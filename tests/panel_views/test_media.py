@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 from prefect_worklets.connectors.access import Access
-from prefect_worklets.connectors.files import FileStore, file_url
+from prefect_worklets.connectors.file_addresses import file_url
+from prefect_worklets.connectors.files import FileStore
 from prefect_worklets.panel_views.components.base import Events, ViewComponent
 from prefect_worklets.panel_views.components.grid import DRAWN
 from prefect_worklets.panel_views.components.map import places_of, shapes_of
