@@ -32,6 +32,7 @@ bench: ## measure against FastAPI, Starlette, BentoML, Prefect, and pages agains
 	@deploy/install/browser.sh
 	$(BIN)/python -m benchmarks.run $(ARGS)
 	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.predicting
 	$(BIN)/python -m benchmarks.views
 
 docs: ## build the site into site/
