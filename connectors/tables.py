@@ -6,7 +6,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, BigInteger, Column, DateTime, Dialect, Index, LargeBinary, MetaData, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    LargeBinary,
+    MetaData,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import registry
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -224,6 +235,8 @@ class WorkletVersion(StoreTable, table=True):
     number: int
     project_hash: str = Field(foreign_key="project.content_hash")
     graph: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    # Pushed to be tried by its number; it has not answered for the worklet yet.
+    draft: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     created_by: str | None = None
     created_at: datetime = _time(default_factory=now)
 

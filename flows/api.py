@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import select
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -17,8 +18,7 @@ from ..connectors.errors import BadInput
 from ..connectors.files import FileStore
 from ..connectors.store import Store
 from ..connectors.tables import Worklet as WorkletRow
-from ..connectors.tables import WorkletVersion
-from ..connectors.web import Guard, json_response, read_body, read_json
+from ..connectors.web import Guard, json_response, read_body
 from .changes import Changes
 from .documents import graph_schema
 from .endpoints import route
@@ -28,6 +28,8 @@ from .recent import RecentRuns
 from .registry import Registry
 from .runs_api import RunsApi
 from .submitted import SubmittedRuns
+from .versions import WorkletVersions
+from .versions_api import VersionsApi
 
 BUNDLE_LIMIT = 50_000_000
 
@@ -59,6 +61,7 @@ def routes(
     recent = recent if recent is not None else RecentRuns()
     return [
         *WorkletsApi(registry, guard, store, tuple(more_paths)).routes(),
+        *VersionsApi(registry, guard, WorkletVersions(store, registry.folder)).routes(),
         *RunsApi(registry, guard, store, recent, submitted or SubmittedRuns(store), nodes_of, changes).routes(),
         *FilesApi(guard, files).routes(),
     ]
@@ -74,14 +77,13 @@ class WorkletsApi:
         self._guard = guard
         self._store = store
         self._more_paths = more_paths
+        self._versions = WorkletVersions(store, registry.folder)
 
     def routes(self) -> list[BaseRoute]:
         """The routes."""
         return [
             route("/api/worklets", self.list_worklets, "GET"),
             route("/api/worklets/{name}", self.show, "GET"),
-            route("/api/worklets/{name}/promote", self.promote, "POST"),
-            route("/api/worklets/{name}/rollback", self.rollback, "POST"),
             route("/api/projects/{project}/versions", self.push, "POST"),
             route("/api/openapi.json", self.openapi, "GET"),
             route("/api/schemas/graph", self.graph_schema, "GET"),
@@ -104,19 +106,26 @@ class WorkletsApi:
             "description": row.description,
             "project": row.project,
             "version": row.live_version,
-            "status": "live" if live is not None else "broken" if row.name in self._registry.broken else "loading",
+            "status": self._status(row),
             "problem": self._registry.broken.get(row.name),
             "tags": list(live.graph.tags) if live is not None else [],
             "triggers": [trigger.model_dump(mode="json") for trigger in live.graph.triggers] if live else [],
             "updated_at": row.updated_at,
         }
 
+    def _status(self, row: WorkletRow) -> str:
+        if row.name in self._registry.live:
+            return "live"
+        if row.name in self._registry.broken:
+            return "broken"
+        return "draft" if row.live_version is None else "loading"
+
     async def show(self, request: Request) -> Response:
         """One worklet with its graph, schemas and versions."""
         await self._guard(request, Role.viewer, "see worklets")
         name = request.path_params["name"]
         live = self._registry.get(name)
-        row, versions = await asyncio.to_thread(self._versions, name)
+        row, versions = await asyncio.to_thread(lambda: (self._row(name), self._versions.all(name)))
         return json_response(
             {
                 **self._summary(row),
@@ -128,39 +137,22 @@ class WorkletsApi:
             }
         )
 
-    def _versions(self, name: str) -> tuple[WorkletRow, list[dict[str, Any]]]:
-        query = select(
-            WorkletVersion.number, WorkletVersion.project_hash, WorkletVersion.created_by, WorkletVersion.created_at
-        ).where(WorkletVersion.worklet_name == name)
+    def _row(self, name: str) -> WorkletRow:
         with self._store.read() as session:
             row = session.get(WorkletRow, name)
-            found = list(session.exec(query.order_by(col(WorkletVersion.number).desc())))
         assert row is not None  # what is live has a row
-        names = ("version", "project_hash", "created_by", "created_at")
-        return row, [dict(zip(names, each, strict=True)) for each in found]
-
-    async def promote(self, request: Request) -> Response:
-        """Let the version of the body's `version` answer."""
-        await self._guard(request, Role.builder, "promote worklets")
-        body = await read_json(request)
-        version = body.get("version") if isinstance(body, dict) else None
-        if not isinstance(version, int) or isinstance(version, bool):
-            raise BadInput('Send the version to promote as {"version": 3}.')
-        live = await asyncio.to_thread(self._registry.promote, request.path_params["name"], version)
-        return json_response({"name": live.name, "version": live.version})
-
-    async def rollback(self, request: Request) -> Response:
-        """Let the version before the live one answer."""
-        await self._guard(request, Role.builder, "roll worklets back")
-        live = await asyncio.to_thread(self._registry.rollback, request.path_params["name"])
-        return json_response({"name": live.name, "version": live.version})
+        return row
 
     async def push(self, request: Request) -> Response:
-        """Take a project's bundle (tar.gz); every worklet in it goes live, or none."""
+        """Take a project's bundle (tar.gz); every worklet in it goes live, or none. With `?draft=true` none does."""
         principal = await self._guard(request, Role.builder, "push code")
         bundle = await read_body(request, BUNDLE_LIMIT)
         project = request.path_params["project"]
-        pushed = await asyncio.to_thread(self._registry.push, bundle, project, principal.id)
+        draft = request.query_params.get("draft", "false")
+        if draft not in ("true", "false"):
+            raise BadInput("draft is true or false.")
+        push = partial(self._registry.push, draft=draft == "true")
+        pushed = await asyncio.to_thread(push, bundle, project, principal.id)
         return json_response({"project": project, "worklets": [asdict(each) for each in pushed]}, 201)
 
     async def openapi(self, request: Request) -> Response:

@@ -128,7 +128,7 @@ class InvokeApp:
                 require(principal, Role.operator, "invoke worklets")
             if principal.scopes is not None:
                 check_scope(principal, scope["path"])
-            live = self.registry.live.get(name) or self.registry.get(name)
+            live = self.registry.live.get(name) or await self._pinned(name)
             body = await self._body(receive, head.length)
             if head.content_type.startswith(b"multipart/form-data"):
                 inputs, recorded = await _from_form(live, scope, body)
@@ -137,7 +137,7 @@ class InvokeApp:
                 inputs = reader(body) if len(body) < _LARGE else await asyncio.to_thread(reader, body)
                 recorded = _recordable(body)
             started_us = time.time_ns() // 1000
-            context = self.engine.context(name, live.version, principal)
+            context = self.engine.context(live.name, live.version, principal)
             execution = live.worklet.execution(self.engine, inputs, context)
             if not execution.advance() and not await _finish(execution, receive):
                 await self._record(execution, live, principal, started_us, recorded, None, None)
@@ -154,6 +154,11 @@ class InvokeApp:
             logger.exception("invoke of %r failed inside the server (run %s)", name, run)
             failure = WorkletsError("The server failed to answer; its log says why. Name the run when you report it.")
             await _send_problem(send, failure, execution)
+
+    async def _pinned(self, name: str) -> LiveWorklet:
+        if "@" not in name:
+            return self.registry.get(name)
+        return await asyncio.to_thread(self.registry.pinned, name)
 
     def _is_from_views(self, head: _Head) -> bool:
         return self.guard.access.is_internal(head.authorization[7:].decode("latin-1"))

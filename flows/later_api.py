@@ -76,7 +76,7 @@ class LaterApi:
         principal = await self._guard(request, Role.operator, "start runs")
         if principal.scopes is not None:
             check_scope(principal, request.url.path)
-        live = self._registry.get(request.path_params["name"])
+        live = await asyncio.to_thread(self._registry.pinned, request.path_params["name"])
         if not request.headers.get("content-type", "application/json").startswith("application/json"):
             raise BadInput(
                 "Send the input as JSON; a file goes to POST /api/files first, and its address into the input."

@@ -58,6 +58,7 @@ class PushedVersion:
     worklet: str
     version: int
     created: bool
+    live: bool = True
 
 
 @dataclass
@@ -98,6 +99,15 @@ class Registry:
         hint = did_you_mean(name, self.live) or "`worklets push` adds some."
         return NotFound(f"There is no worklet {name[:64]!r}. {hint}")
 
+    def pinned(self, text: str) -> LiveWorklet:
+        """The version of `NAME@NUMBER`, or the live one of `NAME`; blocking with a number. Raises NotFound."""
+        name, at, number = text.partition("@")
+        if not at:
+            return self.get(name)
+        if not number.isdecimal() or len(number) > 9:
+            raise NotFound(f"{text[:64]!r} names no version; write NAME@3.")
+        return self.version(name, int(number))
+
     def version(self, name: str, number: int) -> LiveWorklet:
         """One version, live or not; blocking. Raises NotFound, DefinitionError (it can't be loaded any more)."""
         live = self.live.get(name)
@@ -115,8 +125,10 @@ class Registry:
 
     # --- pushing ------------------------------------------------------------------------------------
 
-    def push(self, bundle: bytes, project: str, by: str | None = None) -> list[PushedVersion]:
+    def push(self, bundle: bytes, project: str, by: str | None = None, *, draft: bool = False) -> list[PushedVersion]:
         """Check a bundle, store it and let its worklets answer: all of them, or nothing changes.
+
+        A draft answers by its number alone (`NAME@3`), until it is promoted; its views are checked and not published.
 
         Raises:
             BadInput: the project's name or the bundle doesn't fit.
@@ -138,14 +150,15 @@ class Registry:
                     )
                 self._check_calls(loaded)
                 try:
-                    pushed, rows = self._store_versions(loaded, project, by)
+                    pushed, rows = self._store_versions(loaded, project, by, draft)
                 except IntegrityError:  # another process has pushed in between: now its rows are there to be seen
-                    pushed, rows = self._store_versions(loaded, project, by)
+                    pushed, rows = self._store_versions(loaded, project, by, draft)
             except BaseException:
                 if is_new:
                     self._forget_source(content_hash)
                 raise
-            self._swap(loaded, rows)
+            if not draft:
+                self._swap(loaded, rows)
         return pushed
 
     def _check_calls(self, loaded: Project) -> None:
@@ -197,7 +210,7 @@ class Registry:
         return found
 
     def _store_versions(
-        self, loaded: Project, project: str, by: str | None
+        self, loaded: Project, project: str, by: str | None, draft: bool
     ) -> tuple[list[PushedVersion], list[WorkletRow]]:
         pushed: list[PushedVersion] = []
         rows: list[WorkletRow] = []
@@ -207,10 +220,10 @@ class Registry:
                 session.flush()
             self._check_names(session, loaded, project)
             for name in sorted(loaded.worklets):
-                row, version, created = self._store_version(session, loaded, name, project, by)
+                row, version, created = self._store_version(session, loaded, name, project, by, draft)
                 rows.append(row)
-                pushed.append(PushedVersion(name, version, created))
-            if self.take_views is not None and loaded.views:
+                pushed.append(PushedVersion(name, version, created, live=row.live_version == version))
+            if self.take_views is not None and loaded.views and not draft:
                 self.take_views(session, loaded.views, by)
         return pushed, rows
 
@@ -222,7 +235,7 @@ class Registry:
             raise Conflict("Worklets of these names belong to other projects; give yours other names.", faults=faults)
 
     def _store_version(
-        self, session: Session, loaded: Project, name: str, project: str, by: str | None
+        self, session: Session, loaded: Project, name: str, project: str, by: str | None, draft: bool
     ) -> tuple[WorkletRow, int, bool]:
         graph = loaded.graph(name)
         row = session.get(WorkletRow, name, with_for_update=True)
@@ -245,10 +258,12 @@ class Registry:
                 project_hash=loaded.content_hash,
                 graph=graph.model_dump(mode="json"),
                 created_by=by,
+                draft=draft,
             )
-            session.add(version)
-        _point(row, version.number, graph.description)
-        session.add(row)
+        if not draft:
+            version.draft = False
+            _point(row, version.number, graph.description)
+        session.add_all([version, row])
         return row, version.number, created
 
     def _swap(self, loaded: Project, rows: list[WorkletRow]) -> None:
@@ -284,8 +299,9 @@ class Registry:
                 row = session.get(WorkletRow, name, with_for_update=True)
                 if row is None:
                     raise self._absent(name)
+                wanted.draft = False
                 _point(row, version, wanted.graph.get("description", ""))
-                session.add(row)
+                session.add_all([session.merge(wanted), row])
             self._swap(loaded, [row])
         return self.live[name]
 
@@ -297,7 +313,9 @@ class Registry:
                 raise self._absent(name)
             before = session.exec(
                 select(func.max(WorkletVersion.number)).where(
-                    WorkletVersion.worklet_name == name, col(WorkletVersion.number) < (row.live_version or 0)
+                    WorkletVersion.worklet_name == name,
+                    col(WorkletVersion.number) < (row.live_version or 0),
+                    col(WorkletVersion.draft).is_(False),
                 )
             ).one()
         if before is None:

@@ -8,7 +8,21 @@ from typing import TextIO
 
 import typer
 
-from .commands import graphs, keys, models, project, runs, schedules, server, shares, users, views, worker, zoo
+from .commands import (
+    graphs,
+    keys,
+    models,
+    project,
+    runs,
+    schedules,
+    server,
+    shares,
+    users,
+    versions,
+    views,
+    worker,
+    zoo,
+)
 from .connectors.errors import WorkletsError
 
 app = typer.Typer(
@@ -22,6 +36,7 @@ server.add_to(app)
 project.add_to(app)
 worker.add_to(app)
 graphs.add_to(app)
+versions.add_to(app)
 shares.add_to(views.app)
 app.add_typer(models.app, name="models")
 app.add_typer(zoo.app, name="zoo")

@@ -154,15 +154,16 @@ class Client:
         row: dict[str, Any] = read_json(answer)
         return row
 
-    def push(self, path: str | Path = ".", *, name: str | None = None) -> list[dict[str, Any]]:
+    def push(self, path: str | Path = ".", *, name: str | None = None, draft: bool = False) -> list[dict[str, Any]]:
         """Push a project folder: every worklet in it goes live, or none.
 
         Args:
             path: the folder.
             name: the project's name; the folder's own if None.
+            draft: nothing goes live; each worklet answers as `NAME@VERSION` until it is promoted.
 
         Returns:
-            For each worklet its name, version, and whether that version is new.
+            For each worklet its name, version, whether that version is new, and whether it is live.
 
         Raises:
             BadInput: there is no such folder.
@@ -176,6 +177,7 @@ class Client:
             answer = self._connection.send(
                 "POST",
                 f"/api/projects/{segment(name or bundle.project_name(folder))}/versions",
+                params={"draft": "true"} if draft else None,
                 content=iter((content,)),
                 headers={"content-type": "application/gzip", "content-length": str(len(content))},
             )

@@ -81,13 +81,34 @@ class RemoteWorklet:
         found: dict[str, Any] = self._connection.get(self._path())
         return found
 
+    def graph(self) -> dict[str, Any]:
+        """Its graph as a document: of the live version, or of the one that the handle names."""
+        name, _, version = self.name.partition("@")
+        path = f"/api/worklets/{segment(name)}" + (f"/versions/{segment(version)}" if version else "")
+        found: dict[str, Any] = self._connection.get(path)["graph"]
+        return found
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Its versions, newest first: number, state (live, draft or kept), who pushed it and when."""
+        found: list[dict[str, Any]] = self._connection.get(self._path("/versions"))["versions"]
+        return found
+
+    def version(self, number: int) -> RemoteWorklet:
+        """One version, live or not: `client.worklets["iris"].version(3).invoke(...)`."""
+        return RemoteWorklet(self._connection, f"{self.name.partition('@')[0]}@{number}")
+
+    def diff(self, before: int, after: int) -> dict[str, Any]:
+        """What differs between two versions: `graph` and `files`. Raises NotFound."""
+        found: dict[str, Any] = self._connection.get(self._path("/diff"), before=before, after=after)
+        return found
+
     def promote(self, version: int) -> None:
         """Let that version answer."""
         self._connection.post(self._path("/promote"), {"version": version})
 
-    def rollback(self) -> None:
-        """Let the version before the live one answer."""
-        self._connection.post(self._path("/rollback"))
+    def rollback(self) -> int:
+        """Let the version before the live one answer; its number comes back. Raises Conflict if there is none."""
+        return int(self._connection.post(self._path("/rollback"))["version"])
 
     def _path(self, rest: str = "") -> str:
         return f"/api/worklets/{segment(self.name)}{rest}"

@@ -25,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 def export_graph(
     worklet: Annotated[
-        str, typer.Argument(metavar="NAME|FILE:NAME", help="A worklet of the server, or one of a Python file.")
+        str, typer.Argument(metavar="NAME[@VERSION]|FILE:NAME", help="A worklet of the server, or of a file.")
     ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where to write it; to standard output if not given.")
@@ -90,5 +90,5 @@ def _of_server(name: str, data: Path | None) -> GraphDocument:
     from ..flows.graph import GraphDocument
 
     with client_of(data) as client:
-        graph: dict[str, Any] = client.worklets[name].details()["graph"]
+        graph: dict[str, Any] = client.worklets[name].graph()
     return GraphDocument.model_validate(graph)

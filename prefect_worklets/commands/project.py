@@ -40,13 +40,16 @@ def init(path: Annotated[Path, typer.Argument(help="The folder; made if it is no
 def push(
     path: Annotated[Path, typer.Argument(help="The project's folder.")] = Path(),
     name: Annotated[str | None, typer.Option(help="The project's name; by default the folder's.")] = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Nothing goes live: try it as NAME@VERSION, then `worklets promote` it.")
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Push a project folder: every worklet in it goes live, or none."""
     with client_of(data) as client:
-        pushed = client.push(path, name=name)
-    columns = {"worklet": "WORKLET", "version": "VERSION", "created": "NEW"}
+        pushed = client.push(path, name=name, draft=draft)
+    columns = {"worklet": "WORKLET", "version": "VERSION", "created": "NEW", "live": "LIVE"}
     print_rows(pushed, columns, as_json=as_json, none="Pushed; there is no worklet in it.")
 
 

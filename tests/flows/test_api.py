@@ -49,7 +49,7 @@ class TestProjects:
         assert (await server.client.post(path, content=body, headers=server.as_role("operator"))).status_code == 403
         answer = await server.client.post(path, content=body, headers=server.as_role("builder"))
         assert answer.status_code == 201
-        assert answer.json()["worklets"] == [{"worklet": "counted", "version": 1, "created": True}]
+        assert answer.json()["worklets"] == [{"worklet": "counted", "version": 1, "created": True, "live": True}]
         assert (await server.invoke("counted", {"parts": [{"a": 1}]})).json() == 1
 
     async def test_faults_of_a_push_have_file_and_line(self, server: Server, tmp_path: Any) -> None:

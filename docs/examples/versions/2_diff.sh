@@ -1,0 +1,1 @@
+worklets diff gross_amount 1 2
