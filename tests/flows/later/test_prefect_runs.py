@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+FLOW_RUN = "2ce4a8bf-e9fa-48e7-8425-5a00c02224c4"
+
 
 @pytest.fixture
 def hand_over(parts):
@@ -66,11 +68,11 @@ async def test_asking_begins_nothing(parts, hand_over):
     ("flow_run", "changes", "status"),
     [
         ("no-uuid", {}, 400),
-        (str(uuid4()), {"attempt": "x"}, 400),
-        (str(uuid4()), {"parameters": [1]}, 400),
-        (str(uuid4()), {"parameters": {"x": "many"}}, 400),
-        (str(uuid4()), {"worklet": "nowhere"}, 404),
-        (str(uuid4()), {"role": "operator"}, 403),
+        (FLOW_RUN, {"attempt": "x"}, 400),
+        (FLOW_RUN, {"parameters": [1]}, 400),
+        (FLOW_RUN, {"parameters": {"x": "many"}}, 400),
+        (FLOW_RUN, {"worklet": "nowhere"}, 404),
+        (FLOW_RUN, {"role": "operator"}, 403),
     ],
 )
 async def test_what_is_refused(parts, hand_over, flow_run, changes, status):
