@@ -142,6 +142,16 @@ class ApiKey(StoreTable, table=True):
     revoked_at: datetime | None = _time(default=None)
 
 
+class Secret(StoreTable, table=True):
+    """A secret of worklets, encrypted (see connectors/secrets.py)."""
+
+    __tablename__ = "secret"
+    name: str = Field(primary_key=True)
+    encrypted: bytes = Field(sa_type=LargeBinary)
+    set_by: str | None = None
+    set_at: datetime = _time(default_factory=now)
+
+
 class Model(StoreTable, table=True):
     """A named model; `live_version` says which of its versions answers."""
 

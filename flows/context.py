@@ -15,6 +15,7 @@ from ..connectors.errors import DefinitionError, SetupError
 from ..connectors.files import FileStore
 from ..connectors.images import ImageLoader
 from ..connectors.outgoing import Outgoing
+from ..connectors.secrets import Secrets
 from ..connectors.store import Store
 from .waiting import wait_for
 
@@ -76,6 +77,7 @@ class Services:
     images: ImageLoader | None = None
     outgoing: Outgoing | None = None
     calls: Calls | None = None
+    secrets: Secrets | None = None
 
 
 class RunContext:

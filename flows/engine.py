@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..connectors.access import Principal
+from ..connectors.blanking import Blanks
 from ..connectors.errors import BadInput, DefinitionError, NodeFailed, TookTooLong, WorkletsError
+from ..connectors.secrets import Secrets
 from .context import CURRENT, Models, RunContext, Services
 from .plan import Plan
 from .steps import NOT_QUICK, SKIPPED, Step
@@ -319,7 +321,7 @@ class Execution:
         return entry
 
     def _fail(self, step: Step, began: int, failure: BaseException) -> None:
-        error = _as_error(step, failure)
+        error = _as_error(step, failure, self.context.services.secrets)
         self.error = error
         self.state = "timed-out" if isinstance(error, TookTooLong) else "failed"
         self._note(step, self.state, began, error.detail[:_SHORT])
@@ -355,9 +357,12 @@ def _too_long(step: Step) -> TookTooLong:
     return TookTooLong(f"Node {step.id!r} took longer than its {step.timeout:g} seconds.")
 
 
-def _as_error(step: Step, failure: BaseException) -> WorkletsError:
+def _as_error(step: Step, failure: BaseException, secrets: Secrets | None) -> WorkletsError:
     if isinstance(failure, DefinitionError) or not isinstance(failure, WorkletsError):
-        said = str(failure).strip().partition("\n")[0][:_SHORT]
+        said = str(failure).strip().partition("\n")[0]
+        if secrets is not None:  # whoever called may not know them
+            said = Blanks(lambda: secrets.values).text(said)
+        said = said[:_SHORT]
         name = type(failure).__name__
         error = NodeFailed(
             f"Node {step.id!r} failed: {name}: {said}" if said else f"Node {step.id!r} failed: {name}", node=step.id

@@ -11,12 +11,13 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from ..connectors.blanking import Blanks
 from .shortening import shorten
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,19 @@ class RunRecord:
     parent: str | None = None
 
 
+def without_secrets(record: RunRecord, blanks: Blanks) -> RunRecord:
+    """The record with every secret in it blanked out; the same object where there are no secrets."""
+    if not blanks.needed:
+        return record
+    return replace(
+        record,
+        input=blanks.json(record.input),
+        output=blanks.json(record.output),
+        error=blanks.data(record.error),
+        nodes=blanks.data(record.nodes),
+    )
+
+
 class Journal:
     """Appends run records to a file in `folder`. Safe to share between threads.
 
@@ -60,9 +74,13 @@ class Journal:
         folder: where the files lie; made if missing.
         rotate_bytes: a file that has reached this size is closed and a new one begun.
         value_cap: an input or output of more bytes is shortened (see flows/shortening.py).
+        blanks: takes secrets out of every record.
     """
 
-    def __init__(self, folder: Path, *, rotate_bytes: int = 16 << 20, value_cap: int = 64 << 10) -> None:
+    def __init__(
+        self, folder: Path, *, rotate_bytes: int = 16 << 20, value_cap: int = 64 << 10, blanks: Blanks | None = None
+    ) -> None:
+        self._blanks = blanks if blanks is not None else Blanks()
         self.folder = folder
         self.appended = 0
         self.dropped = 0
@@ -79,7 +97,7 @@ class Journal:
     def append(self, record: RunRecord) -> None:
         """Write one record. Takes some microseconds; never raises."""
         try:
-            line = self._line(record)
+            line = self._line(without_secrets(record, self._blanks))
             with self._lock:
                 if self._descriptor < 0 or self._size >= self._rotate_bytes:
                     self._open_next()

@@ -20,6 +20,7 @@ from typing import Any
 
 from ..bentos.wire import WireError
 from ..connectors.access import Principal, Role
+from ..connectors.blanking import Blanks, blanked_output
 from ..connectors.egress import Egress
 from ..connectors.errors import ModelFailed, NotFound, WorkletsError
 from ..connectors.files import FileStore
@@ -27,6 +28,7 @@ from ..connectors.images import ImageLoader
 from ..connectors.layout import DataDirectory
 from ..connectors.lifeline import end_with_parent
 from ..connectors.outgoing import Outgoing
+from ..connectors.secrets import Secrets, secrets_cipher
 from ..connectors.store import Store
 from .channel import Channel, as_error, as_message
 from .checkpoints import Checkpoints
@@ -224,7 +226,10 @@ async def _serve(options: argparse.Namespace) -> None:
     files = FileStore(store, data.files)
     egress = Egress(allow_private=options.allow_private)
     outgoing = Outgoing(egress, options.http_host)
-    services = Services(store=store, files=files, images=ImageLoader(files, egress), outgoing=outgoing)
+    secrets = Secrets(store, secrets_cipher(data, os.environ.get("WORKLETS_SECRETS_KEY")))
+    await asyncio.to_thread(secrets.refresh)
+    watching = asyncio.create_task(secrets.watch())
+    services = Services(store=store, files=files, images=ImageLoader(files, egress), outgoing=outgoing, secrets=secrets)
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -241,7 +246,9 @@ async def _serve(options: argparse.Namespace) -> None:
 
     server = await asyncio.start_unix_server(serve, path=str(options.socket))
     async with server:
-        await done
+        with blanked_output(Blanks(lambda: secrets.values)):
+            await done
+    watching.cancel()
     await outgoing.close()
     store.close()
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .journal import RunRecord
+from ..connectors.blanking import Blanks
+from .journal import RunRecord, without_secrets
 
 
 class RecentRuns:
@@ -10,16 +11,18 @@ class RecentRuns:
 
     Args:
         keep: how many.
+        blanks: takes secrets out of every record.
     """
 
-    def __init__(self, keep: int = 512) -> None:
+    def __init__(self, keep: int = 512, *, blanks: Blanks | None = None) -> None:
+        self._blanks = blanks if blanks is not None else Blanks()
         self._keep = keep
         self._runs: dict[str, RunRecord] = {}
 
     def add(self, record: RunRecord) -> None:
         """Remember a run; the oldest is forgotten."""
         runs = self._runs
-        runs[record.id] = record
+        runs[record.id] = without_secrets(record, self._blanks)
         if len(runs) > self._keep:
             del runs[next(iter(runs))]
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .flows.mapping import map
     from .flows.nodes import model, node, query, save
     from .flows.requesting import http
+    from .flows.secret_values import secret
     from .flows.triggers import cron
     from .flows.worklet import Worklet, worklet
 
@@ -84,6 +85,7 @@ __all__ = [
     "node",
     "query",
     "save",
+    "secret",
     "worklet",
     "zoo",
 ]
@@ -99,6 +101,7 @@ _HOMES = {
     "decide": ".flows.deciding",
     "http": ".flows.requesting",
     "map": ".flows.mapping",
+    "secret": ".flows.secret_values",
     "worklet": ".decorators",
     **dict.fromkeys(("RunContext", "context"), ".flows.context"),
     "Image": ".connectors.images",

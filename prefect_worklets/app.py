@@ -20,6 +20,7 @@ from .bentos import rollout_api
 from .bentos.openapi import paths as model_paths
 from .connectors.access_api import access_routes
 from .connectors.errors import BadInput, NotFound, WorkletsError
+from .connectors.secrets_api import secrets_routes
 from .connectors.web import problem_response
 from .flows import api as worklets_api
 from .flows.invoke import InvokeApp
@@ -134,6 +135,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
         ).routes(),
         *views_api.routes(parts.store, parts.guard),
         *shares_routes(parts.store, parts.guard, parts.shares, settings.public_origin),
+        *secrets_routes(parts.guard, parts.secrets),
         *access_routes(parts.guard, parts.passwords, settings.public_origin),
         *console.routes(
             store=parts.store,

@@ -15,6 +15,7 @@ from .commands import (
     project,
     runs,
     schedules,
+    secrets,
     server,
     shares,
     users,
@@ -45,6 +46,7 @@ app.add_typer(schedules.app, name="schedules")
 app.add_typer(views.app, name="views")
 app.add_typer(users.app, name="users")
 app.add_typer(keys.app, name="keys")
+app.add_typer(secrets.app, name="secrets")
 
 
 def main() -> None:

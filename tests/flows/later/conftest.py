@@ -11,7 +11,12 @@ from typing import Any
 import httpx
 import pytest
 from prefect_worklets.connectors.access import Access
-from prefect_worklets.connectors.web import Guard
+from prefect_worklets.connectors.blanking import Blanks
+from prefect_worklets.connectors.errors import WorkletsError
+from prefect_worklets.connectors.layout import DataDirectory
+from prefect_worklets.connectors.secrets import Secrets, secrets_cipher
+from prefect_worklets.connectors.secrets_api import secrets_routes
+from prefect_worklets.connectors.web import Guard, problem_response
 from prefect_worklets.flows import api, bundle
 from prefect_worklets.flows.changes import Changes
 from prefect_worklets.flows.checkpoints import Checkpoints
@@ -63,6 +68,16 @@ def steps(x: int = 1) -> int:
 @pw.worklet(triggers=[pw.cron("*/5 * * * *", timezone="Europe/Berlin", inputs={{"x": 7}}), pw.cron("0 6 * * 1")])
 def timed(x: int = 1) -> int:
     return first(x)
+
+@pw.node
+def told(x: int) -> str:
+    if x < 0:
+        raise ValueError("the token " + pw.secret("TOKEN") + " is refused")
+    return "the token is " + pw.secret("TOKEN")
+
+@pw.worklet
+def leaky(x: int) -> str:
+    return told(x)
 
 @pw.worklet(concurrency=2)
 def few(x: int = 1) -> int:
@@ -154,10 +169,12 @@ async def parts(store, tmp_path):
     guard = Guard(access)
     registry = Registry(store, tmp_path / "projects")
     registry.push(bundle.pack(tree), "demo", "me")
-    engine = Engine(services=Services(store=store), timeout=60)
+    secrets = Secrets(store, secrets_cipher(DataDirectory(tmp_path)))
+    blanks = Blanks(lambda: secrets.values)
+    engine = Engine(services=Services(store=store, secrets=secrets), timeout=60)
     queue = SubmittedRuns(store, lease_seconds=1.0)
     checkpoints = Checkpoints(tmp_path / "results")
-    journal, recent = Journal(tmp_path / "journal"), RecentRuns()
+    journal, recent = Journal(tmp_path / "journal", blanks=blanks), RecentRuns(blanks=blanks)
     changes = Changes()
     later = LaterRuns(queue, registry, engine, checkpoints, journal, recent, at_once=4, changes=changes)
     schedules = Schedules(store, registry, queue)
@@ -165,10 +182,13 @@ async def parts(store, tmp_path):
         *api.routes(
             registry, guard, store, None, recent=recent, submitted=queue, nodes_of=later.nodes, changes=changes
         ),
+        *secrets_routes(guard, secrets),
         *PrefectRunsApi(registry, guard, queue, later, checkpoints).routes(),
         *LaterApi(registry, guard, store, queue, later, schedules, checkpoints, recent).routes(),
     ]
-    transport = httpx.ASGITransport(app=Starlette(routes=routes))
+    transport = httpx.ASGITransport(
+        app=Starlette(routes=routes, exception_handlers={WorkletsError: lambda _, error: problem_response(error)})
+    )
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield Later(folder, queue, registry, schedules, checkpoints, journal, recent, later, client, keys)
     engine.close()
