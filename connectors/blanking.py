@@ -88,8 +88,8 @@ def blanked_output(blanks: Blanks) -> Iterator[None]:
         # Not those of pytest or of a file, which go nowhere that others read.
         if type(handler) is logging.StreamHandler and handler.stream in before:
             stream = wrapped[before.index(handler.stream)]
-            swapped.append((handler, handler.setStream(stream)))  # type: ignore[arg-type]
-    sys.stdout, sys.stderr = wrapped  # type: ignore[assignment]
+            swapped.append((handler, handler.setStream(stream)))
+    sys.stdout, sys.stderr = wrapped
     try:
         yield
     finally:
