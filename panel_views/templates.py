@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ..connectors.errors import BadInput
 from ..connectors.store import Store
+from ..flows.worklet import Worklet
 from .automatic import Names, table_parts, worklet_parts
+from .checks import parse
 from .document import ViewDocument
 from .sources import fields_of, live_worklet, sources, tables_of
 
@@ -42,7 +45,32 @@ def new_document(
 def worklet_page(store: Store, worklet: str) -> dict[str, Any]:
     """Description, states and the one page of a worklet's automatic view. Blocking. Raises NotFound."""
     row, version = live_worklet(store, worklet)
-    graph = version.graph
+    return _page_of(worklet, row.description, version.graph)
+
+
+def view_for(worklet: Worklet[Any, Any], *, slug: str = "", title: str = "") -> dict[str, Any]:
+    """The automatic view of a worklet, as a document: a form from its input, a button, what it answers, its history.
+
+    Args:
+        worklet: what `@pw.worklet` made.
+        slug: the view's part of the address; made from the title if empty.
+        title: the worklet's name in words if empty.
+
+    Returns:
+        A document that is checked, for `Client().publish_view(...)` or a file in a project's `views/`.
+
+    Raises:
+        DefinitionError: slug or title don't fit.
+    """
+    title = title or worklet.name.replace("_", " ").replace("-", " ").strip().capitalize()
+    graph = worklet.graph.model_dump(mode="json")
+    page = _page_of(worklet.name, worklet.graph.description.partition("\n\n")[0], graph)
+    document = {"slug": slug or slug_of(title), "title": title, **page}
+    parse(document)
+    return document
+
+
+def _page_of(worklet: str, description: str, graph: Mapping[str, Any]) -> dict[str, Any]:
     parts = worklet_parts(
         worklet,
         fields_of(graph.get("input_schema")),
@@ -52,7 +80,7 @@ def worklet_page(store: Store, worklet: str) -> dict[str, Any]:
     )
     return {
         # A docstring's marks for code mean nothing on a page.
-        "description": row.description[:2000].replace("`", ""),
+        "description": description[:2000].replace("`", ""),
         "state": parts.state,
         "pages": [{"id": "main", "components": parts.components}],
     }

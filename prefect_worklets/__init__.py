@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .flows.secret_values import secret
     from .flows.triggers import cron
     from .flows.worklet import Worklet, worklet
+    from .panel_views.templates import view_for
 
 __version__ = _version("prefect-worklets")
 
@@ -86,6 +87,7 @@ __all__ = [
     "query",
     "save",
     "secret",
+    "view_for",
     "worklet",
     "zoo",
 ]
@@ -102,6 +104,7 @@ _HOMES = {
     "http": ".flows.requesting",
     "map": ".flows.mapping",
     "secret": ".flows.secret_values",
+    "view_for": ".panel_views.templates",
     "worklet": ".decorators",
     **dict.fromkeys(("RunContext", "context"), ".flows.context"),
     "Image": ".connectors.images",

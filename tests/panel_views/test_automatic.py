@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from prefect_worklets.connectors.access import Principal, Role
-from prefect_worklets.connectors.errors import BadInput, NotFound
+from prefect_worklets.connectors.errors import BadInput, DefinitionError, NotFound
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.connectors.tables import Project, TableRow, Worklet, WorkletVersion
 from prefect_worklets.panel_views.checks import parse
@@ -21,6 +21,9 @@ from prefect_worklets.panel_views.templates import (
     table_operations,
     worklet_operations,
 )
+from pydantic import BaseModel, Field
+
+import prefect_worklets as pw
 
 ADA = Principal("u1", "Ada", Role.builder)
 IMAGE = {"type": "string", "format": "image"}
@@ -157,3 +160,46 @@ def test_addresses_from_titles(title: str, slug: str) -> None:
     assert slug_of(title) == slug
     with pytest.raises(BadInput, match="no letter"):
         slug_of("¿?")
+
+
+class TestViewFor:
+    def test_a_worklet_s_view_without_a_server(self):
+        document = pw.view_for(estimate_price)
+        assert (document["slug"], document["title"]) == ("estimate-price", "Estimate price")
+        assert document["description"] == "What a house is worth."
+        parts = {part["id"]: part for part in document["pages"][0]["components"]}
+        assert (parts["rooms"]["type"], parts["garden"]["type"]) == ("slider", "checkbox")
+        action = parts["run_estimate_price"]["actions"]["click"][0]
+        assert action["input"] == {name: {"component": name} for name in ("rooms", "street", "garden")}
+        assert any(part["type"] == "table" for part in parts.values())  # what it saved
+        named = pw.view_for(estimate_price, slug="houses", title="Houses")
+        assert (named["slug"], named["title"]) == ("houses", "Houses")
+
+    def test_a_bad_address_is_refused(self):
+        with pytest.raises(DefinitionError, match="slug"):
+            pw.view_for(estimate_price, slug="No Good")
+
+
+class House(BaseModel):
+    rooms: int = Field(ge=1, le=9)
+    street: str
+    garden: bool = False
+
+
+class Price(BaseModel):
+    amount: float
+    street: str
+
+
+@pw.node
+def valued(house: House) -> Price:
+    return Price(amount=100_000.0 * house.rooms, street=house.street)
+
+
+@pw.worklet
+def estimate_price(house: House) -> Price:
+    """What a house is worth.
+
+    More is not known.
+    """
+    return pw.save("prices")(valued(house))
