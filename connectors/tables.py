@@ -49,6 +49,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def moment(at_us: int) -> datetime:
+    """A time in microseconds since 1970, with its zone."""
+    return datetime.fromtimestamp(at_us / 1e6, UTC)
+
+
 def new_id() -> str:
     """A random identifier of 32 hexadecimal digits."""
     return uuid4().hex
@@ -297,7 +302,7 @@ class SubmittedRun(StoreTable, table=True):
     # Who submitted it: id, name, role and scopes.
     principal: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     input: bytes = Field(default=b"", sa_type=LargeBinary)
-    # queued, running, completed, failed, timed-out or cancelled
+    # queued, running, waiting (for a person), completed, failed, timed-out or cancelled
     state: str = "queued"
     attempts: int = 0
     holder: str | None = None
@@ -309,6 +314,41 @@ class SubmittedRun(StoreTable, table=True):
     created_us: int = Field(default=0, sa_type=BigInteger)
     started_us: int | None = Field(default=None, sa_type=BigInteger)
     ended_us: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class Review(StoreTable, table=True):
+    """What a run asks people, and what was decided. Times are microseconds since 1970; `value` is JSON."""
+
+    __tablename__ = "review"
+    __table_args__ = (
+        Index("review_by_state", "state", "due_us"),
+        Index("review_by_run", "run_id"),
+        Index("review_by_root", "root_run"),
+    )
+    id: str = Field(primary_key=True)
+    run_id: str
+    # The submitted run, which called the one that asks if it is another.
+    root_run: str
+    worklet: str
+    version: int
+    node: str
+    title: str = ""
+    # Who may decide: this role and those above.
+    role: str = "operator"
+    value: bytes = Field(default=b"", sa_type=LargeBinary)
+    # JSON schema of the decision
+    schema_: dict[str, Any] = Field(default_factory=dict, sa_column=Column("schema", JSON, nullable=False))
+    asked_by: str | None = None
+    # open, decided, expired or withdrawn (the run has ended)
+    state: str = "open"
+    # "fail", or {"value": the decision}
+    on_due: Any = Field(default="fail", sa_column=Column(JSON, nullable=False))
+    due_us: int | None = Field(default=None, sa_type=BigInteger)
+    created_us: int = Field(default=0, sa_type=BigInteger)
+    decision: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    decided_us: int | None = Field(default=None, sa_type=BigInteger)
+    decided_by: str | None = None
+    decided_name: str = ""
 
 
 class Schedule(StoreTable, table=True):

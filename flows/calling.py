@@ -22,7 +22,7 @@ from .hints import Parameter, Shape
 from .inputs import InputContract, Misfit, as_json_bytes
 from .journal import RunRecord
 from .nodes import NodeDefinition, node_id
-from .steps import Getter, Step, Values, with_stored_images
+from .steps import Getter, Step, Suspended, Values, with_stored_images
 from .trace import current_trace
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ class CallStep(Step):
             raise self._wrong(error.detail) from None
         child = engine.context(live.name, live.version, context.principal, self._child_id(context))
         child.callers = chain
+        child.root = context.root or context.run_id
         given = self._inputs(values)
         body = await self._body(given, child)
         inputs = await self._read(live, given, body)
@@ -191,6 +192,9 @@ class CallStep(Step):
         try:
             if not execution.advance():
                 await execution.finish()
+            if execution.state == "suspended":
+                context.called[self.id] -= 1  # the same attempt goes on
+                raise Suspended(self.id)
             error = execution.error
             if error is None:
                 result = execution.plan.output(execution.values)

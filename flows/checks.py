@@ -26,6 +26,7 @@ from .hints import cannot_fit, is_model
 from .queries import faults_of, parameters_of
 from .requesting import ARGUMENTS as HTTP_ARGUMENTS
 from .requesting import faults_of as http_faults_of
+from .reviewing import faults_of as review_faults_of
 
 # What each kind that this version runs must be given: its arguments and its settings.
 RUNNABLE_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
@@ -35,6 +36,7 @@ RUNNABLE_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "query": (frozenset(), frozenset({"sql"})),  # its arguments are the statement's own
     "http": (frozenset({"url"}), frozenset({"method"})),
     "call": (frozenset({"inputs"}), frozenset({"worklet"})),
+    "review": (frozenset({"value"}), frozenset({"role"})),
     "decide": (frozenset({"value"}), frozenset()),
     "map": (frozenset(), frozenset({"over"})),  # its arguments are those of its code
 }
@@ -168,6 +170,9 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
         if node.kind == "http":
             for http_msg, http_fix in http_faults_of(node):
                 yield _at(document, node, http_msg, http_fix)
+        if node.kind == "review":
+            for review_msg, review_fix in review_faults_of(node):
+                yield _at(document, node, review_msg, review_fix, "settings")
         for name in sorted(arguments - set(node.arguments)):
             yield _at(document, node, f"its argument {name!r} is missing.", None, "arguments")
         allowed = arguments | _OPTIONAL.get(node.kind, frozenset())

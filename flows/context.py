@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .journal import RunRecord
     from .registry import LiveWorklet
+    from .reviews import Reviews
 
 T = TypeVar("T")
 
@@ -78,6 +79,7 @@ class Services:
     outgoing: Outgoing | None = None
     calls: Calls | None = None
     secrets: Secrets | None = None
+    reviews: Reviews | None = None
 
 
 class RunContext:
@@ -92,8 +94,18 @@ class RunContext:
     """
 
     __slots__ = (
-        "_began", "called", "callers", "checkpoints", "engine", "model_versions", "principal", "run_id", "services",
-        "version", "worklet",
+        "_began",
+        "called",
+        "callers",
+        "checkpoints",
+        "engine",
+        "model_versions",
+        "principal",
+        "root",
+        "run_id",
+        "services",
+        "version",
+        "worklet",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +122,8 @@ class RunContext:
         self.checkpoints: Checkpoints | None = None
         self.callers: tuple[str, ...] = ()
         self.called: dict[str, int] = {}
+        # The submitted run, where this one was called by another.
+        self.root: str | None = None
         self._began = time.perf_counter()
 
     @property

@@ -22,6 +22,7 @@ _USUAL: Mapping[str, Mapping[str, JsonValue]] = {
     "map": {"at_once": 8},
     "http": {"max_bytes": 10_000_000},
     "call": {"version": None, "by_name": False},
+    "review": {"title": "", "due": None, "on_due": "fail"},
 }
 
 

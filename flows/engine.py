@@ -22,7 +22,7 @@ from ..connectors.errors import BadInput, DefinitionError, NodeFailed, TookTooLo
 from ..connectors.secrets import Secrets
 from .context import CURRENT, Models, RunContext, Services
 from .plan import Plan
-from .steps import NOT_QUICK, SKIPPED, Step
+from .steps import NOT_QUICK, SKIPPED, Step, Suspended
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class RunResult:
     """How a run ended.
 
     Attributes:
-        state: completed, failed, timed-out or cancelled.
+        state: completed, failed, timed-out, cancelled or suspended.
         output: the worklet's result, if completed.
         nodes: `[node id, kind, state, start offset µs, duration µs, error or null]`, in the order of their start.
         error: what to answer, unless completed.
@@ -205,7 +205,9 @@ class Execution:
 
     async def _in_order(self) -> None:
         while True:
-            await self._awaited(self.plan.steps[self.position])
+            if not await self._awaited(self.plan.steps[self.position]):
+                self.state = "suspended"
+                return
             self.position += 1
             if self.advance():
                 break
@@ -217,15 +219,17 @@ class Execution:
         done = set(range(self.position))
         waiting = {index: len(steps[index].needs - done) for index in range(self.position, len(steps))}
         ready = deque(index for index, missing in waiting.items() if not missing)
-        running: dict[asyncio.Task[None], int] = {}
+        running: dict[asyncio.Task[bool], int] = {}
         try:
             while ready or running:
                 if not ready:
                     finished, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                     for task in finished:
                         index = running.pop(task)
-                        task.result()
-                        self._release(index, waiting, ready)
+                        if task.result():
+                            self._release(index, waiting, ready)
+                        else:
+                            self.state = "suspended"  # once nothing else can go on
                     continue
                 index = ready.popleft()
                 step = steps[index]
@@ -233,9 +237,10 @@ class Execution:
                     self._release(index, waiting, ready)
                 elif ready or running:
                     running[asyncio.create_task(self._awaited(step))] = index
-                else:
-                    await self._awaited(step)
+                elif await self._awaited(step):
                     self._release(index, waiting, ready)
+                else:
+                    self.state = "suspended"
         finally:
             for task in running:
                 task.cancel()
@@ -272,8 +277,8 @@ class Execution:
         self._note(step, "completed" if value is not SKIPPED else "skipped", began, None)
         return True
 
-    async def _awaited(self, step: Step) -> None:
-        """Run one step with its retries. Raises _StepFailed."""
+    async def _awaited(self, step: Step) -> bool:
+        """Run one step with its retries; False if the run has to wait for it elsewhere. Raises _StepFailed."""
         began, failure = self.retrying.pop(step, None) or (_clock(), None)
         entry = self._note(step, "skipped", began, None)  # until it is known better; also where it is cancelled
         attempt = 0
@@ -283,7 +288,10 @@ class Execution:
                 if failure is None:
                     skipped = self.values[step.slot] is SKIPPED
                     entry[2], entry[4] = "skipped" if skipped else "completed", (_clock() - began) // 1000
-                    return
+                    return True
+            if isinstance(failure, Suspended):
+                entry[2], entry[4] = "waiting", (_clock() - began) // 1000
+                return False
             if attempt >= step.retries or not worth_repeating(failure):
                 self.entries.remove(entry)
                 self._fail(step, began, failure)

@@ -64,17 +64,23 @@ class FilesApi:
         row = await asyncio.to_thread(self._files.get, id)
         if row.owner is not None and row.owner != principal.id and principal.role < Role.admin:
             raise NotFound(f"There is no file {id[:64]!r}; upload it with POST /api/files.")
-        path = await asyncio.to_thread(self._files.path, id)
-        kind = row.content_type
-        shown = kind.partition(";")[0] in INLINE_TYPES
-        disposition = "inline" if shown else "attachment"
-        headers = {
-            "content-disposition": f"{disposition}; filename*=UTF-8''{quote(row.name or row.id, safe='')}",
-            "x-content-type-options": "nosniff",
-            "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
-            "cache-control": "private, max-age=31536000, immutable",
-        }
-        return FileResponse(path, media_type=kind if shown else "application/octet-stream", headers=headers)
+        return await file_response(self._files, id)
+
+
+async def file_response(files: FileStore, id: str) -> Response:
+    """A file's content for whoever may see it; that is the caller's to check. Raises NotFound."""
+    row = await asyncio.to_thread(files.get, id)
+    path = await asyncio.to_thread(files.path, id)
+    kind = row.content_type
+    shown = kind.partition(";")[0] in INLINE_TYPES
+    disposition = "inline" if shown else "attachment"
+    headers = {
+        "content-disposition": f"{disposition}; filename*=UTF-8''{quote(row.name or row.id, safe='')}",
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
+        "cache-control": "private, max-age=31536000, immutable",
+    }
+    return FileResponse(path, media_type=kind if shown else "application/octet-stream", headers=headers)
 
 
 async def _single_file(request: Request, body: bytes) -> tuple[bytes, str, str]:

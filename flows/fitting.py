@@ -65,7 +65,7 @@ def code_of(document: GraphDocument, tree: SourceTree) -> Code:
     """The code of a document's nodes, with a fault for each that can't be found. Runs the modules' own code."""
     code = Code()
     for index, each in enumerate(document.nodes):
-        if each.kind == "http" and isinstance(text := each.settings.get("returns"), str):
+        if each.kind in ("http", "review") and isinstance(text := each.settings.get("returns"), str):
             code.returns[each.id] = hint = _read_hint(text, tree)
             if isinstance(hint, BadType):
                 code.faults.append(_fault(each, f"{hint}.", _TYPE_FIX, "nodes", index, "settings", "returns"))

@@ -18,7 +18,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..connectors.access import Principal, Role, require
-from ..connectors.errors import BadInput, NodeFailed, NotSignedIn, TooLarge, WorkletsError
+from ..connectors.errors import BadInput, Conflict, NodeFailed, NotSignedIn, TooLarge, WorkletsError
 from ..connectors.forms import read_form
 from ..connectors.meters import Meters
 from ..connectors.web import Guard, check_scope, problem
@@ -27,6 +27,7 @@ from .forms import as_input
 from .journal import Journal, RunRecord
 from .recent import RecentRuns
 from .registry import LiveWorklet, Registry
+from .reviewing import NEEDS_A_RUN
 from .steps import images_in
 
 logger = logging.getLogger(__name__)
@@ -129,6 +130,8 @@ class InvokeApp:
             if principal.scopes is not None:
                 check_scope(principal, scope["path"])
             live = self.registry.live.get(name) or await self._pinned(name)
+            if live.waits_for_people:
+                raise Conflict(f"The worklet {name!r} can't be invoked. {NEEDS_A_RUN.format(name=name)}")
             body = await self._body(receive, head.length)
             if head.content_type.startswith(b"multipart/form-data"):
                 inputs, recorded = await _from_form(live, scope, body)

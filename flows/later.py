@@ -18,6 +18,7 @@ from .engine import Engine, Execution, error_record
 from .journal import Journal, RunRecord
 from .recent import RecentRuns
 from .registry import LiveWorklet, Registry
+from .reviews import has_open
 from .submitted import LEASE_SECONDS, SubmittedRuns, principal_of
 
 logger = logging.getLogger(__name__)
@@ -167,6 +168,9 @@ class LaterRuns:
             if not execution.advance():
                 await execution.finish()
             state, error = execution.state, execution.error
+            if state == "suspended":
+                await self._suspend(row)
+                return
             if error is None:
                 output = await asyncio.to_thread(live.worklet.fitted_output, execution.plan.output(execution.values))
         except asyncio.CancelledError:
@@ -181,6 +185,14 @@ class LaterRuns:
             logger.exception("run %s of %s failed inside the server", row.id, row.worklet)
             error = WorkletsError(f"The server failed on this run ({type(failure).__name__}); its log says why.")
         await self._end(row, started_us, state, error, output, execution)
+
+    async def _suspend(self, row: SubmittedRun) -> None:
+        waits = await asyncio.to_thread(
+            self._queue.suspend, self._holder, row.id, lambda session: has_open(session, row.id)
+        )
+        self._changes.tell(row.id)
+        if not waits:
+            self.wake()
 
     async def _execution(self, row: SubmittedRun, live: LiveWorklet) -> Execution:
         inputs = await asyncio.to_thread(live.worklet.input.from_json, row.input)
@@ -213,6 +225,8 @@ class LaterRuns:
         mine = await asyncio.to_thread(self._queue.end, self._holder, row.id, state)
         self._changes.tell(row.id)
         if mine:
+            if self._engine.services.reviews is not None:
+                await asyncio.to_thread(self._engine.services.reviews.withdraw, row.id)
             self._meters.add((row.worklet, state), took_us * 1e-6)
             if state == "completed":  # those of another run are for a retry
                 await asyncio.to_thread(self._checkpoints.forget, row.id)

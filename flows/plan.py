@@ -32,6 +32,7 @@ from .mapping import MapStep
 from .queries import QueryStep
 from .quickness import Pace
 from .requesting import HttpStep
+from .reviewing import ReviewStep
 from .steps import AsyncStep, CodeStep, Getter, ModelStep, SaveStep, Step, Values
 
 if TYPE_CHECKING:
@@ -135,6 +136,9 @@ class _Compiler:
             return HttpStep(node, slot, given, definition.shape.returns if definition is not None else Any)
         if node.kind == "call":
             return CallStep(node, slot, self.getter(node.arguments["inputs"]))
+        if node.kind == "review":
+            returns = definition.shape.returns if definition is not None else Any
+            return ReviewStep(node, slot, self.getter(node.arguments["value"]), returns)
         if node.kind == "decide":
             return self._decision(node, slot)
         if node.kind == "map" and definition is not None and definition.function is not None:

@@ -215,6 +215,8 @@ class _Writer:
         yield f"{self._variable(join)} = {call}" if join.id in self._used else call
 
     def _call(self, node: GraphNode) -> str:
+        if node.kind == "review":
+            return self._asked(node)
         if node.kind in ("http", "call"):
             return self._request(node) if node.kind == "http" else self._called(node)
         made, usual, options = self._node(node)
@@ -281,6 +283,19 @@ class _Writer:
         parts += self._inline(node, node_id(str(node.settings["worklet"])), usual)
         given = self._text(node.arguments["inputs"])
         return f"{self._pw}.call({', '.join(parts)})({'**' if node.settings['by_name'] else ''}{given})"
+
+    def _asked(self, node: GraphNode) -> str:
+        """A node that asks a person."""
+        settings = node.settings
+        parts = [f"title={_literal(settings['title'])}"] if settings["title"] else []
+        parts += [f"role={_literal(settings['role'])}"] if settings["role"] != "operator" else []
+        parts += [f"due={settings['due']!r}"] if settings["due"] is not None else []
+        if isinstance(outcome := settings["on_due"], dict):
+            parts.append(f"on_due={_literal(outcome['value'])}")
+        if isinstance(returns := settings.get("returns"), str):
+            parts.append(f"returns={self._type(returns)}")
+        parts += self._inline(node, "review", {})
+        return f"{self._pw}.review({', '.join(parts)})({self._text(node.arguments['value'])})"
 
     def _inline(self, node: GraphNode, usual_name: str, usual: Mapping[str, Any]) -> list[str]:
         named = [] if self._natural(node.id, usual_name) else [f"name={_literal(node.id)}"]

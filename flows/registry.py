@@ -29,6 +29,7 @@ from .graph import GraphDocument
 from .project import Project, load_project, worklet_modules
 from .project_hosts import ProjectHosts
 from .remote import RemoteWorklet
+from .reviewing import waits_for_people
 from .worklet import Worklet
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ class LiveWorklet:
     graph: GraphDocument
     project_hash: str
     generation: int = 0
+    # It has a review, so that nobody can wait for its answer.
+    waits_for_people: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,9 @@ class Registry:
             if row is None:
                 raise NotFound(f"The worklet {name!r} has no version {number}.")
             loaded = self._loaded(row.project_hash)
-        return LiveWorklet(name, number, loaded.worklets[name], loaded.graph(name), loaded.content_hash)
+        graph = loaded.graph(name)
+        waits = waits_for_people(graph.nodes)
+        return LiveWorklet(name, number, loaded.worklets[name], graph, loaded.content_hash, waits_for_people=waits)
 
     # --- pushing ------------------------------------------------------------------------------------
 
@@ -370,11 +375,13 @@ def _point(row: WorkletRow, version: int, description: str) -> None:
 
 
 def _live(loaded: Project, row: WorkletRow) -> LiveWorklet:
+    graph = loaded.graph(row.name)
     return LiveWorklet(
         name=row.name,
         version=row.live_version or 0,
         worklet=loaded.worklets[row.name],
-        graph=loaded.graph(row.name),
+        graph=graph,
+        waits_for_people=waits_for_people(graph.nodes),
         project_hash=loaded.content_hash,
         generation=row.generation,
     )

@@ -33,6 +33,10 @@ class Skipped(Enum):
     SKIPPED = "skipped"
 
 
+class Suspended(Exception):
+    """A node waits for something that may take days; the run gives its process back."""
+
+
 SKIPPED: Final = Skipped.SKIPPED
 _NEVER = 1 << 62
 # More rows or values than these are too much for the event loop, whatever the model.

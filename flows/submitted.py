@@ -7,7 +7,7 @@ next one takes the run over: at least once, with the nodes that have ended not r
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, text
@@ -21,7 +21,8 @@ from ..connectors.tables import SubmittedRun
 from .engine import new_run_id
 
 QUEUED, RUNNING = "queued", "running"
-OPEN_STATES = (QUEUED, RUNNING)
+WAITING = "waiting"  # for a person; no process has it
+OPEN_STATES = (QUEUED, RUNNING, WAITING)
 ENDED_STATES = ("completed", "failed", "timed-out", "cancelled")
 LEASE_SECONDS = 15.0
 # Any number, the same in every process: who counts what is under way holds PostgreSQL's lock of it.
@@ -116,6 +117,8 @@ class SubmittedRuns:
             if row.state in ENDED_STATES:
                 raise Conflict(f"The run has ended already ({row.state}).")
             row.cancel_asked = True
+            if row.state == WAITING:
+                row.state = QUEUED  # to be taken once more, and ended
             session.add(row)
             return row
 
@@ -206,6 +209,19 @@ class SubmittedRuns:
                 .values(state=state, ended_us=_now(), holder=None)
             )
             return bool(changed.rowcount)
+
+    def suspend(self, holder: str, id: str, still_waits: Callable[[Session], bool]) -> bool:
+        """Give a run back that waits for a person; False if it may go on at once, or another process holds it."""
+        with self._store.session() as session:
+            # Held until the end: a decision of this moment waits for it and wakes the run, or is seen here.
+            row = session.get(SubmittedRun, id, with_for_update=True)
+            if row is None or row.holder != holder or row.state != RUNNING:
+                return False
+            waits = still_waits(session) and not row.cancel_asked
+            row.state, row.holder, row.lease_until_us = (WAITING if waits else QUEUED), None, 0
+            row.attempts = 0  # its process has not died
+            session.add(row)
+            return waits
 
     def release(self, holder: str) -> None:
         """Give back what this process holds, as it stops: the next one need not wait for the leases."""

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .flows.nodes import model, node, query, save
     from .flows.requesting import http
     from .flows.secret_values import secret
+    from .flows.reviewing import Decision, review
     from .flows.triggers import cron
     from .flows.worklet import Worklet, worklet
     from .panel_views.templates import view_for
@@ -56,6 +57,7 @@ __all__ = [
     "BadInput",
     "Client",
     "Conflict",
+    "Decision",
     "DefinitionError",
     "Fault",
     "Image",
@@ -85,6 +87,7 @@ __all__ = [
     "model",
     "node",
     "query",
+    "review",
     "save",
     "secret",
     "view_for",
@@ -102,6 +105,7 @@ _HOMES = {
     "call": ".flows.calling",
     "decide": ".flows.deciding",
     "http": ".flows.requesting",
+    **dict.fromkeys(("Decision", "review"), ".flows.reviewing"),
     "map": ".flows.mapping",
     "secret": ".flows.secret_values",
     "view_for": ".panel_views.templates",

@@ -26,6 +26,7 @@ from .flows import api as worklets_api
 from .flows.invoke import InvokeApp
 from .flows.later_api import LaterApi
 from .flows.prefect_runs_api import PrefectRunsApi
+from .flows.reviews_api import ReviewsApi
 from .health import health_routes
 from .metrics import metrics_routes
 from .panel_views import api as views_api
@@ -133,6 +134,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             parts.recent,
             body_limit=settings.max_body,
         ).routes(),
+        *ReviewsApi(parts.reviews, parts.registry, parts.guard, parts.files, parts.later.wake).routes(),
         *views_api.routes(parts.store, parts.guard),
         *shares_routes(parts.store, parts.guard, parts.shares, settings.public_origin),
         *secrets_routes(parts.guard, parts.secrets),
@@ -148,6 +150,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             recent_run=parts.recent.get,
             worklet_problem=lambda name: parts.registry.broken.get(name),
             model_lock=parts.deployer.environments.lock_of,
+            reviews=parts.reviews,
         ),
     ]
 

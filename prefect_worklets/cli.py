@@ -13,6 +13,7 @@ from .commands import (
     keys,
     models,
     project,
+    reviews,
     runs,
     schedules,
     secrets,
@@ -42,6 +43,7 @@ shares.add_to(views.app)
 app.add_typer(models.app, name="models")
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(runs.app, name="runs")
+app.add_typer(reviews.app, name="reviews")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(views.app, name="views")
 app.add_typer(users.app, name="users")

@@ -10,6 +10,7 @@ from .client_handles import (
     DEPLOY_SECONDS,
     Model,
     RemoteModels,
+    RemoteReviews,
     RemoteRuns,
     RemoteSchedules,
     RemoteWorklet,
@@ -44,7 +45,7 @@ class Client:
         SetupError: no server or no key is known.
 
     Attributes:
-        worklets, models, runs, zoo, schedules: what the server has.
+        worklets, models, runs, zoo, schedules, reviews: what the server has.
         drafts: views that are being made, and their versions.
     """
 
@@ -55,6 +56,7 @@ class Client:
         self.runs = RemoteRuns(self._connection)
         self.zoo = RemoteZoo(self._connection)
         self.schedules = RemoteSchedules(self._connection)
+        self.reviews = RemoteReviews(self._connection)
         self.drafts = RemoteDrafts(self._connection)
 
     @property

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # A model may take long to load: a large one reads its weights, compiles, and is tried with its sample.
 DEPLOY_SECONDS = 900.0
 VERSION_HEADER = "x-model-version"
-_OPEN = ("queued", "running")
+_OPEN = ("queued", "running", "waiting")
 
 
 class RemoteWorklet:
@@ -135,7 +135,7 @@ class RemoteRun:
 
     @property
     def state(self) -> str:
-        """queued, running, completed, failed, timed-out or cancelled."""
+        """queued, running, waiting (for a person), completed, failed, timed-out or cancelled."""
         return str(self.details()["state"])
 
     def result(self, timeout: float | None = None) -> Any:
@@ -446,6 +446,35 @@ class RemoteRuns:
 
     def __getitem__(self, id: str) -> RemoteRun:
         return RemoteRun(self._connection, id)
+
+
+class RemoteReviews:
+    """What runs of the server ask people."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def list(self, state: str = "open", *, worklet: str | None = None, limit: int = 100) -> list[dict[str, Any]]:
+        """The reviews that you may decide, those due first first; `state`: open, decided, expired, withdrawn or all."""
+        found: list[dict[str, Any]] = self._connection.get("/api/reviews", state=state, worklet=worklet, limit=limit)[
+            "reviews"
+        ]
+        return found
+
+    def get(self, id: str) -> dict[str, Any]:
+        """One review: the value to be judged, the decision's JSON schema, and what was decided. Raises NotFound."""
+        found: dict[str, Any] = self._connection.get(f"/api/reviews/{segment(id)}")
+        return found
+
+    def decide(self, id: str, decision: Any) -> dict[str, Any]:
+        """Decide, once: `decide(id, {"approved": True})`.
+
+        Raises:
+            BadInput: the decision doesn't fit its type.
+            Conflict: somebody was quicker, the time has passed, or the run has ended.
+        """
+        found: dict[str, Any] = self._connection.post(f"/api/reviews/{segment(id)}/decide", decision)
+        return found
 
 
 class RemoteSchedules:

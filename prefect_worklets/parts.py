@@ -39,6 +39,7 @@ from .flows.later import LaterRuns
 from .flows.project_hosts import ProjectHosts
 from .flows.recent import RecentRuns
 from .flows.registry import Registry
+from .flows.reviews import Reviews
 from .flows.schedules import Schedules
 from .flows.submitted import SubmittedRuns
 from .panel_views.publishing import publish_in
@@ -87,9 +88,11 @@ class Parts:
         self.journal = Journal(data.journal, blanks=self.blanks)
         self.recent = RecentRuns(blanks=self.blanks)
         self.run_meters: Meters[tuple[str, str]] = Meters()
+        self.reviews = Reviews(self.store, blanks=self.blanks)
         services = Services(
             models=self.router, store=self.store, files=self.files, images=self.images, outgoing=self.outgoing,
             secrets=self.secrets, calls=WorkletCalls(self.registry, self.journal, self.recent, self.run_meters),
+            reviews=self.reviews,
         )  # fmt: skip
         self.engine = Engine(services=services, threads=settings.threads, timeout=settings.timeout)
         self.queue = SubmittedRuns(self.store)
@@ -101,6 +104,7 @@ class Parts:
             self.queue, self.registry, self.later_engine, self.checkpoints, self.journal, self.recent,
             at_once=settings.runs_at_once, meters=self.run_meters, changes=self.changes,
         )  # fmt: skip
+        self.reviews.woken = self.later.wake
         self.schedules = Schedules(
             self.store, self.registry, self.queue, catch_up=settings.catch_up, submitted=self.later.wake
         )
@@ -138,7 +142,7 @@ class Parts:
     async def _load_and_work(self) -> None:
         await self._load()
         # Not before: a schedule whose worklet is not loaded looks like one whose worklet is gone.
-        await asyncio.gather(self.later.run(), self.schedules.run())
+        await asyncio.gather(self.later.run(), self.schedules.run(), self.reviews.watch())
 
     async def _load(self) -> None:
         """Worklets first: one whose model is still coming up says so by itself."""

@@ -48,11 +48,18 @@ def amount(count: int) -> str:
     return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
+def _ahead(seconds: float) -> str:
+    for length, unit in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * length or length == 60:
+            return f"in {round(seconds / length)} {unit}"
+    return "soon"
+
+
 def ago(moment: datetime, now: datetime | None = None) -> str:
-    """How long ago: `just now`, `5 min ago`, `2 days ago`."""
+    """How long ago, or how far ahead: `just now`, `5 min ago`, `2 days ago`, `in 3 h`."""
     seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
     if seconds < 0:
-        return "just now" if seconds > -60 else "in the future"
+        return "just now" if seconds > -60 else _ahead(-seconds)
     for name, length in _UNITS:
         count = int(seconds // length)
         if count:

@@ -12,6 +12,7 @@ from ...connectors.shares import Shares
 from ...connectors.store import Store
 from ...connectors.web import Guard
 from ...flows.journal import RunRecord
+from ...flows.reviews import Reviews
 from ..branding import OUR_BRAND, Brand
 from ..builder import BuilderFiles
 from .assets import Assets
@@ -19,6 +20,7 @@ from .links import ConsoleLinks
 from .login import login_routes
 from .pages_access import access_pages
 from .pages_builder import view_builder
+from .pages_inbox import inbox_pages
 from .pages_models import model_detail, model_list
 from .pages_overview import overview, view_list
 from .pages_runs import run_detail, run_in_prefect, run_list
@@ -49,6 +51,7 @@ def routes(
     recent_run: Callable[[str], RunRecord | None] = _nothing,
     worklet_problem: Callable[[str], str | None] = _nothing,
     model_lock: Callable[[Sequence[str]], Sequence[str]] = _unlocked,
+    reviews: Reviews | None = None,
 ) -> list[BaseRoute]:
     """The routes of the console: /console..., /login, /login/{token}, /invitation/{token} and /logout.
 
@@ -63,6 +66,7 @@ def routes(
         recent_run: a run by its id for the moment until the store has it (`RecentRuns.get`).
         worklet_problem: why a worklet can't be loaded, by its name (the registry's `broken`).
         model_lock: what a model's requirements were resolved to (`Environments.lock_of`).
+        reviews: what runs ask people.
     """
     assets, builder_files = Assets(brand), BuilderFiles()
     site = Site(
@@ -89,6 +93,7 @@ def routes(
         "/console/runs/{id}/prefect": run_in_prefect,
         "/console/views": view_list,
         "/console/views/{slug}/edit": view_builder(store, builder_files),
+        **inbox_pages(reviews),
         **access_pages(),
         **share_pages(),
     }

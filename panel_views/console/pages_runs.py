@@ -87,6 +87,7 @@ def run_detail(site: Site, visit: Visit) -> Response:
         run=run,
         caller=site.queries.caller_names([run.principal]).get(run.principal or "", run.principal or "—"),
         called=site.queries.called(run.id, visit.sees_only),
+        decisions=site.queries.decisions(run.id),
         bars=bars(run),
         wide_graph=graph_svg(graph, states=states, name=run.worklet),
         narrow_graph=graph_svg(graph, states=states, name=run.worklet, direction="down"),

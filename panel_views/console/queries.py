@@ -13,7 +13,18 @@ from sqlmodel import col
 from ...connectors.access import Principal, Role
 from ...connectors.errors import BadInput, NotFound
 from ...connectors.store import Store
-from ...connectors.tables import ApiKey, Model, ModelVersion, Run, StoredFile, User, View, Worklet, WorkletVersion
+from ...connectors.tables import (
+    ApiKey,
+    Model,
+    ModelVersion,
+    Review,
+    Run,
+    StoredFile,
+    User,
+    View,
+    Worklet,
+    WorkletVersion,
+)
 from ..publishing import views_for
 
 HOUR_US = 3_600_000_000
@@ -321,6 +332,22 @@ class ConsoleQueries:
             ):
                 found[f"key:{identity}"] = f"{name} (key)"
         return found
+
+    def pictures(self, identities: Iterable[str]) -> set[str]:
+        """Those of the stored files that are pictures, whoever's."""
+        question = (
+            select(col(StoredFile.id))
+            .where(col(StoredFile.id).in_(set(identities)))
+            .where(col(StoredFile.content_type).like("image/%"))
+        )
+        with self._store.read() as session:
+            return set(session.scalars(question))
+
+    def decisions(self, identity: str) -> list[Review]:
+        """What a run asked people, in its order."""
+        question = select(Review).where(col(Review.run_id) == identity).order_by(col(Review.created_us))
+        with self._store.read() as session:
+            return list(session.scalars(question))
 
     def images(self, identities: Iterable[str], principal: Principal) -> set[str]:
         """Those of the stored files that are pictures, and that the visitor may open."""

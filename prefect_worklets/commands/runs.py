@@ -16,7 +16,8 @@ app = typer.Typer(help="What ran, with its input, output and times.", no_args_is
 def list_runs(
     worklet: Annotated[str | None, typer.Option(help="Only runs of this worklet.")] = None,
     state: Annotated[
-        str | None, typer.Option(help="Only those: queued, running, completed, failed, timed-out or cancelled.")
+        str | None,
+        typer.Option(help="Only those: queued, running, waiting, completed, failed, timed-out or cancelled."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
     data: DataOption = None,

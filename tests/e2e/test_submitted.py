@@ -31,6 +31,8 @@ PROJECT = """
 import asyncio
 import prefect_worklets as pw
 
+TITLE = "Is this number good?"
+
 @pw.node
 async def slow(n: int, seconds: float) -> int:
     await asyncio.sleep(seconds)
@@ -43,6 +45,15 @@ def row(n: int) -> dict:
 @pw.worklet
 def counted(n: int, seconds: float = 0.02) -> dict:
     return pw.save("counted")(row(slow(n, seconds)))
+
+@pw.node
+def said(verdict: pw.Decision, n: int) -> str:
+    return f"{n}: {verdict.approved} {verdict.comment}"
+
+@pw.worklet
+def asked(n: int) -> str:
+    counted = pw.save("asked")(row(slow(n, 0.02)))
+    return said(pw.review(title=TITLE, due="2d")(counted), n)
 """
 
 
@@ -65,7 +76,7 @@ def wait_ready(server):
     while True:
         try:
             with client(server) as worklets:
-                if [entry["status"] for entry in worklets.worklets.list()] == ["live"]:
+                if {entry["status"] for entry in worklets.worklets.list()} == {"live"}:
                     return
         except Exception:  # it is not up yet
             assert time.monotonic() < deadline, server.log.read_text()[-3000:]
@@ -113,6 +124,48 @@ def test_every_accepted_run_ends_and_saves_once(instance):
     saved = Counter(row["data"]["n"] for row in rows_of(instance, "counted"))
     del saved[-1]
     assert saved == Counter(range(RUNS))
+
+
+def waits(run):
+    deadline = time.monotonic() + 60
+    while persistently(lambda: run.state) != "waiting":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return run.id
+
+
+def test_a_person_decides_after_every_process_was_killed(instance):
+    with client(instance) as worklets:
+        run = persistently(lambda: worklets.worklets["asked"].submit(n=7))
+        id = waits(run)
+        for word in ("prefect_worklets.app:create_app", "record_process"):
+            for child in children(instance, word):
+                child.send_signal(signal.SIGKILL)
+        (review,) = [each for each in persistently(worklets.reviews.list) if each["run"] == id]
+        assert persistently(lambda: worklets.reviews.get(review["id"]))["value"] == {"n": 7}
+        persistently(lambda: worklets.reviews.decide(review["id"], {"approved": True, "comment": "fine"}))
+        assert persistently(lambda: run.result(timeout=60), 90) == "7: True fine"
+    assert [row["data"] for row in rows_of(instance, "asked") if row["run_id"] == id] == [{"n": 7}]
+
+
+@pytest.mark.browser
+def test_deciding_in_the_inbox_on_a_phone(instance, chromium):
+    with client(instance) as worklets:
+        run = persistently(lambda: worklets.worklets["asked"].submit(n=8))
+        id = waits(run)
+        page = chromium.new_context(viewport={"width": 390, "height": 800}).new_page()
+        page.goto(json.loads(instance.worklets("login", "--json").stdout)["url"])
+        page.wait_for_url("**/console")
+        page.goto(f"{instance.url}/console/inbox")
+        page.get_by_role("link", name="Is this number good?").click()
+        page.get_by_label("comment").fill("no, it is not")
+        page.get_by_role("button", name="Reject").click()
+        page.wait_for_url("**/console/inbox")
+        assert run.result(timeout=60) == "8: False no, it is not"
+        page.goto(f"{instance.url}/console/runs/{id}")
+        assert "admin decided" in page.get_by_role("region", name="Decisions").inner_text()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.context.close()
 
 
 def rows_of(server, table):

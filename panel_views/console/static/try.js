@@ -137,12 +137,13 @@ function showFacts(response, seconds) {
   facts.append(" · ", link);
 }
 
-async function run() {
+async function run(set) {
   const found = await values();
   if (found === null) {
     form.querySelector("[aria-invalid]").focus();
     return;
   }
+  if (set) found.whole = { ...found.whole, ...set }; // what the pressed button stands for
   const began = performance.now();
   let response = null;
   try {
@@ -154,6 +155,7 @@ async function run() {
     } catch {
       answer = response.ok ? text : { title: `Status ${response.status}`, detail: text.slice(0, 500) };
     }
+    if (response.ok && form.dataset.then) return location.assign(form.dataset.then);
     if (response.ok) showOutput(form.dataset.unwrap ? answer[form.dataset.unwrap] : answer);
     else showProblem(answer ?? { title: `Status ${response.status}` });
   } catch (error) {
@@ -166,13 +168,13 @@ async function run() {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const button = form.querySelector("[type=submit]");
+  const button = event.submitter ?? form.querySelector("[type=submit]");
   const progress = form.querySelector("[data-progress]");
   clearFaults();
   button.disabled = true;
   const slow = setTimeout(() => (progress.textContent = "Running…"), 250);
   try {
-    await run();
+    await run(button.dataset.set ? JSON.parse(button.dataset.set) : null);
   } finally {
     clearTimeout(slow);
     progress.textContent = "";

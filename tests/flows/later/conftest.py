@@ -17,7 +17,10 @@ from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.secrets import Secrets, secrets_cipher
 from prefect_worklets.connectors.secrets_api import secrets_routes
 from prefect_worklets.connectors.web import Guard, problem_response
+from prefect_worklets.connectors.files import FileStore
+from prefect_worklets.connectors.tables import Review
 from prefect_worklets.flows import api, bundle
+from prefect_worklets.flows.calling import WorkletCalls
 from prefect_worklets.flows.changes import Changes
 from prefect_worklets.flows.checkpoints import Checkpoints
 from prefect_worklets.flows.context import Services
@@ -28,6 +31,8 @@ from prefect_worklets.flows.later_api import LaterApi
 from prefect_worklets.flows.prefect_runs_api import PrefectRunsApi
 from prefect_worklets.flows.recent import RecentRuns
 from prefect_worklets.flows.registry import Registry
+from prefect_worklets.flows.reviews import Reviews
+from prefect_worklets.flows.reviews_api import ReviewsApi
 from prefect_worklets.flows.schedules import Schedules
 from prefect_worklets.flows.submitted import SubmittedRuns
 from starlette.applications import Starlette
@@ -89,6 +94,53 @@ def kept(x: int) -> dict:
 """
 
 
+ASKING = """
+from pydantic import BaseModel
+import prefect_worklets as pw
+from steps import count
+
+class Price(BaseModel):
+    euros: float
+
+@pw.node
+def offer(x: int) -> dict:
+    count("offer")
+    return {"item": "lamp", "net": x}
+
+@pw.node
+def told(verdict: pw.Decision, offered: dict) -> str:
+    count("told")
+    return f"{offered['item']}: {'yes' if verdict.approved else 'no'} {verdict.comment}".strip()
+
+@pw.worklet
+def asking(x: int = 1) -> str:
+    offered = offer(x)
+    return told(pw.review(title="Sell it?")(offered), offered)
+
+@pw.worklet
+def pricing(x: int = 1) -> float:
+    return pw.review(title="What price?", role="builder", returns=Price)(offer(x)).euros
+
+@pw.worklet
+def hurried(x: int = 1) -> str:
+    offered = offer(x)
+    return told(pw.review(title="Quick?", due=0.05, on_due="reject")(offered), offered)
+
+@pw.worklet
+def impatient(x: int = 1) -> str:
+    offered = offer(x)
+    return told(pw.review(title="Quick?", due=0.05)(offered), offered)
+
+@pw.worklet
+def two(x: int = 1) -> list:
+    return [pw.review(title="One?", name="one")(x).approved, pw.review(title="Two?", name="two")(offer(x)).approved]
+
+@pw.worklet
+def calling(x: int = 1) -> str:
+    return pw.call("asking")(x)
+"""
+
+
 @dataclass
 class Later:
     """The parts of submitted runs in this process."""
@@ -103,6 +155,26 @@ class Later:
     later: LaterRuns
     client: httpx.AsyncClient
     keys: dict[str, str]
+    reviews: Reviews
+
+    async def asked(self, run: str, count: int = 1) -> list[dict[str, Any]]:
+        """The open reviews of a run, once there are so many and it has given its process back."""
+
+        async def found() -> Any:
+            answer = await self.client.get("/api/reviews?limit=500", headers=self.headers("admin"))
+            rows = [row for row in answer.json()["reviews"] if self.root_of(row["id"]) == run]
+            return rows if len(rows) == count and (await self.run(run))["state"] == "waiting" else None
+
+        return await until(found)
+
+    def root_of(self, review: str) -> str:
+        with self.registry.store.read() as session:
+            row = session.get(Review, review)
+        assert row is not None
+        return row.root_run
+
+    async def decide(self, review: str, decision: Any, role: str = "operator") -> httpx.Response:
+        return await self.client.post(f"/api/reviews/{review}/decide", json=decision, headers=self.headers(role))
 
     def begun(self, what: str) -> int:
         path = self.folder / what
@@ -133,7 +205,7 @@ class Later:
 
     async def _ended(self, id: str, role: str) -> Any:
         run = await self.run(id, role)
-        return run if run["state"] not in ("queued", "running") else None
+        return run if run["state"] not in ("queued", "running", "waiting") else None
 
     @asynccontextmanager
     async def working(self) -> Any:
@@ -164,6 +236,7 @@ async def parts(store, tmp_path):
     tree = tmp_path / "source"
     tree.mkdir()
     (tree / "steps.py").write_text(source(folder))
+    (tree / "asking.py").write_text(ASKING)
     access = Access(store)
     keys = {role: access.create_key(role, role) for role in ("viewer", "operator", "builder", "admin")}
     guard = Guard(access)
@@ -171,10 +244,13 @@ async def parts(store, tmp_path):
     registry.push(bundle.pack(tree), "demo", "me")
     secrets = Secrets(store, secrets_cipher(DataDirectory(tmp_path)))
     blanks = Blanks(lambda: secrets.values)
-    engine = Engine(services=Services(store=store, secrets=secrets), timeout=60)
+    journal, recent = Journal(tmp_path / "journal", blanks=blanks), RecentRuns(blanks=blanks)
+    reviews, files = Reviews(store, blanks=blanks), FileStore(store, tmp_path / "files")
+    calls = WorkletCalls(registry, journal, recent)
+    services = Services(store=store, files=files, calls=calls, secrets=secrets, reviews=reviews)
+    engine = Engine(services=services, timeout=60)
     queue = SubmittedRuns(store, lease_seconds=1.0)
     checkpoints = Checkpoints(tmp_path / "results")
-    journal, recent = Journal(tmp_path / "journal", blanks=blanks), RecentRuns(blanks=blanks)
     changes = Changes()
     later = LaterRuns(queue, registry, engine, checkpoints, journal, recent, at_once=4, changes=changes)
     schedules = Schedules(store, registry, queue)
@@ -185,11 +261,12 @@ async def parts(store, tmp_path):
         *secrets_routes(guard, secrets),
         *PrefectRunsApi(registry, guard, queue, later, checkpoints).routes(),
         *LaterApi(registry, guard, store, queue, later, schedules, checkpoints, recent).routes(),
+        *ReviewsApi(reviews, registry, guard, files, later.wake).routes(),
     ]
     transport = httpx.ASGITransport(
         app=Starlette(routes=routes, exception_handlers={WorkletsError: lambda _, error: problem_response(error)})
     )
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        yield Later(folder, queue, registry, schedules, checkpoints, journal, recent, later, client, keys)
+        yield Later(folder, queue, registry, schedules, checkpoints, journal, recent, later, client, keys, reviews)
     engine.close()
     journal.close()

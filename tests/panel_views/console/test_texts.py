@@ -83,7 +83,9 @@ class TestFormats:
             (90_000, "1 day ago"),
             (200_000, "2 days ago"),
             (-5, "just now"),
-            (-500, "in the future"),
+            (-500, "in 8 min"),
+            (-7200, "in 2 h"),
+            (-200_000, "in 2 days"),
         ],
     )
     def test_ago(self, seconds: int, text: str) -> None:

@@ -1,0 +1,1 @@
+worklets push refunds
