@@ -37,9 +37,7 @@ class Reviews:
         blanks: takes secrets out of what people are shown.
     """
 
-    def __init__(
-        self, store: Store, woken: Callable[[], None] = lambda: None, *, blanks: Blanks | None = None
-    ) -> None:
+    def __init__(self, store: Store, woken: Callable[[], None] = lambda: None, *, blanks: Blanks | None = None) -> None:
         self._store = store
         self._blanks = blanks if blanks is not None else Blanks()
         self.woken = woken

@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     from .flows.mapping import map
     from .flows.nodes import model, node, query, save
     from .flows.requesting import http
-    from .flows.secret_values import secret
     from .flows.reviewing import Decision, review
+    from .flows.secret_values import secret
     from .flows.triggers import cron
     from .flows.worklet import Worklet, worklet
     from .panel_views.templates import view_for

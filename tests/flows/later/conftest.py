@@ -13,12 +13,12 @@ import pytest
 from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.blanking import Blanks
 from prefect_worklets.connectors.errors import WorkletsError
+from prefect_worklets.connectors.files import FileStore
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.secrets import Secrets, secrets_cipher
 from prefect_worklets.connectors.secrets_api import secrets_routes
-from prefect_worklets.connectors.web import Guard, problem_response
-from prefect_worklets.connectors.files import FileStore
 from prefect_worklets.connectors.tables import Review
+from prefect_worklets.connectors.web import Guard, problem_response
 from prefect_worklets.flows import api, bundle
 from prefect_worklets.flows.calling import WorkletCalls
 from prefect_worklets.flows.changes import Changes
