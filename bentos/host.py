@@ -34,6 +34,7 @@ from .artifacts import ArtifactStore, prepare_bentoml
 from .failures import to_data
 from .frameworks.base import physical_cores
 from .hosted import HostedModel
+from .model_log import ModelLog, listen_to_models, log_path
 
 logger = logging.getLogger(__name__)
 
@@ -78,10 +79,14 @@ class ModelHost:
         artifacts: where the packages are.
         key: the secret that every request must carry.
         threads: how many calls of one model may compute at once.
+        logs: where each model has a log; None for the host of one model, whose output is its log.
     """
 
-    def __init__(self, artifacts: ArtifactStore, key: str, *, threads: int | None = None) -> None:
+    def __init__(
+        self, artifacts: ArtifactStore, key: str, *, threads: int | None = None, logs: Path | None = None
+    ) -> None:
         self._artifacts = artifacts
+        self._logs = logs
         self._authorization = f"Bearer {key}".encode()
         self._threads = threads or max(2, physical_cores())
         self._boot = uuid.uuid4().hex
@@ -145,7 +150,9 @@ class ModelHost:
             await self._warming
         from .service import build_app
 
-        model = HostedModel(tag, self._artifacts.folder(tag), limit=self._threads)
+        name, _, version = tag.partition(":")
+        log = ModelLog(log_path(self._logs, name, version)) if self._logs is not None else None
+        model = HostedModel(tag, self._artifacts.folder(tag), limit=self._threads, log=log)
         await model.load(LOAD_TIMEOUT)
         mounted = _Mounted(model, build_app(model))
         await mounted.started()
@@ -232,29 +239,32 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m prefect_worklets.bentos.host", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the instance's data directory")
     parser.add_argument("--socket", type=Path, help="the Unix socket to listen on (default: run/host.sock in it)")
+    parser.add_argument("--alone", action="store_true", help="it is for one model, which all its output is of")
     options = parser.parse_args(arguments)
     key = os.environ.get(KEY_VARIABLE)
     if not key:
         raise SystemExit(str(SetupError(f"{KEY_VARIABLE} is not set; the model host is started by `worklets up`.")))
     end_with_parent()
     data = DataDirectory(options.data.resolve())
-    serve(data, options.socket or data.socket("host"), key)
+    serve(data, options.socket or data.socket("host"), key, alone=options.alone)
 
 
 def serve_alone(root: str, path: str, key: str, log: str) -> None:
     """Be the host of one isolated model, in a process that was forked for it; prints go to the file `log`."""
     end_with(os.getppid())
-    with open(log, "wb", buffering=0) as out:
+    with open(log, "ab", buffering=0) as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
-    serve(DataDirectory(Path(root)), Path(path), key)
+    serve(DataDirectory(Path(root)), Path(path), key, alone=True)
 
 
-def serve(data: DataDirectory, path: Path, key: str) -> None:
-    """Run a host on a Unix socket until it is told to stop."""
+def serve(data: DataDirectory, path: Path, key: str, *, alone: bool = False) -> None:
+    """Run a host on a Unix socket until it is told to stop; `alone` for one model, which all its output is of."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True)
     prepare_bentoml(data)
-    host = ModelHost(ArtifactStore(data), key)
+    if not alone:
+        listen_to_models()
+    host = ModelHost(ArtifactStore(data), key, logs=None if alone else data.logs)
     config = uvicorn.Config(host, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)
     listening = listen(path)

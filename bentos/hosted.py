@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..connectors.errors import DefinitionError
+from ..connectors.errors import DefinitionError, WorkletsError
 from .failures import model_failed, too_long
 from .frameworks import Loaded, framework_named
 from .manifest import SAMPLE_FILE, Manifest, read_manifest
+from .model_log import ModelLog, speaking
 from .signature import Values
 from .threads import ModelThreads
 from .wire import decode
+
+logger = logging.getLogger(__name__)
 
 
 class HostedModel:
@@ -23,11 +28,13 @@ class HostedModel:
         tag: `name:version`.
         folder: its package.
         limit: how many of its calls may compute at once, unless the package says.
+        log: keeps what it prints and raises; None leaves that to the process's own output.
     """
 
-    def __init__(self, tag: str, folder: Path, *, limit: int) -> None:
+    def __init__(self, tag: str, folder: Path, *, limit: int, log: ModelLog | None = None) -> None:
         self.tag = tag
         self.folder = folder
+        self.log = log
         self.manifest: Manifest = read_manifest(folder)
         self._threads = ModelThreads(tag, self.manifest.serving.max_concurrency or limit)
         self._loaded: Loaded | None = None
@@ -61,7 +68,7 @@ class HostedModel:
         """Run in one of the model's threads. Raises ModelFailed for what it raises, TookTooLong."""
         try:
             async with asyncio.timeout(timeout) as deadline:
-                return await self._threads.run(call)
+                return await self._threads.run(call if self.log is None else functools.partial(self._heard, call))
         except TimeoutError as error:
             if deadline.expired():  # else it is the model's own
                 raise too_long(self.tag, timeout) from None
@@ -69,7 +76,24 @@ class HostedModel:
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # a model may raise SystemExit
+            self.note(error)
             raise model_failed(self.tag, error) from error
+
+    def note(self, error: BaseException) -> None:
+        """Keep the traceback of what the model raised, for whoever wrote it."""
+        if isinstance(error, WorkletsError):  # it says all there is to say to the caller
+            return
+        if self.log is not None:
+            self.log.failed(error)
+        else:
+            logger.error("%s raised", self.tag, exc_info=error)
+
+    def _heard(self, call: Callable[[], Any]) -> Any:
+        speaking.log = self.log
+        try:
+            return call()
+        finally:
+            speaking.log = None
 
     def is_outdated(self) -> bool:
         """Whether another package lies under the tag now: the model was deleted and deployed anew."""

@@ -24,6 +24,7 @@ from ..connectors.layout import DataDirectory
 from .host import KEY_VARIABLE, serve_alone
 from .host_link import HostDied, HostLink
 from .manifest import Manifest
+from .model_log import log_path, trim
 from .slots import Prediction, Served
 
 if TYPE_CHECKING:
@@ -118,9 +119,10 @@ class CommandSpawner:
         """A process that ends with this one."""
         python = await self._python()
         command = [str(python), "-m", f"{__package__}.host", "--data", str(data.root), "--socket", str(socket)]
+        command.append("--alone")
         variables = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
         variables |= {KEY_VARIABLE: key, "WORKLETS_PARENT": str(os.getpid())}
-        with log.open("wb") as out:
+        with log.open("ab") as out:
             process = await asyncio.create_subprocess_exec(
                 *command, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out, env=variables
             )
@@ -204,7 +206,7 @@ class OwnHostSlot:
     @property
     def log(self) -> Path:
         """What its process prints."""
-        return self._data.logs / f"model-{self.name}-{self.version}.log"
+        return log_path(self._data.logs, self.name, self.version)
 
     # --- the slot -------------------------------------------------------------------------------------
 
@@ -288,6 +290,7 @@ class OwnHostSlot:
     async def _spawn(self) -> None:
         socket = self._data.socket(f"m-{secrets.token_hex(6)}")
         self._data.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.log.write_bytes(b"")
         child = await self._spawner.spawn(self._data, socket, self._key, self.log)
         self._child = child
         try:
@@ -326,7 +329,9 @@ class OwnHostSlot:
                     await self._running()
                 except Exception as error:
                     logger.warning("%s did not come back: %s", self.tag, error)
-            elif self._is_idle():
+                continue
+            await asyncio.to_thread(trim, self.log)
+            if self._is_idle():
                 logger.info("%s has not been asked for %g s; its process ends", self.tag, self._idle_seconds)
                 self._end_child("it was idle")
 

@@ -11,6 +11,7 @@ from .environments import Environments
 from .host_link import HostLink, HostSlot
 from .hosted import HostedModel
 from .manifest import Manifest
+from .model_log import ModelLog, log_path
 from .own_host import CommandSpawner, ForkSpawner, OwnHostSlot
 from .slots import InProcessSlot, Slot
 from .tiers import IN_PROCESS, ISOLATED, OWN_ENVIRONMENT
@@ -52,7 +53,8 @@ class Places:
         """The slot for a version whose package lies in `folder`. Raises DefinitionError for a failed environment."""
         manifest = Manifest.model_validate(row.manifest)
         if row.tier == IN_PROCESS:
-            return InProcessSlot(HostedModel(row.bento_tag, folder, limit=_IN_PROCESS_THREADS))
+            log = ModelLog(log_path(self._data.logs, row.model_name, row.version))
+            return InProcessSlot(HostedModel(row.bento_tag, folder, limit=_IN_PROCESS_THREADS, log=log))
         if row.tier == ISOLATED:
             self._forks = self._forks or ForkSpawner()
             return OwnHostSlot(

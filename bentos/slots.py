@@ -11,6 +11,7 @@ from ..connectors.meters import Meter
 from .failures import model_failed
 from .hosted import HostedModel
 from .manifest import Manifest
+from .model_log import speaking
 from .signature import Signature
 from .threads import use_one_native_thread
 
@@ -161,11 +162,15 @@ class InProcessSlot:
             raise
         began, began_computing = time.perf_counter_ns(), time.thread_time_ns()
         try:
+            speaking.log = self.model.log
             outputs = self.model.loaded.predict(values)
         except (Exception, SystemExit) as error:
+            self.model.note(error)
             failure = model_failed(self.model.tag, error)
             self.served.fail(failure)
             raise failure from error
+        finally:
+            speaking.log = None
         computed, took = time.thread_time_ns() - began_computing, time.perf_counter_ns() - began
         # On a busy machine the time that passes tells of other processes; so it is computing that counts.
         self._waits += _WEIGHT * ((took > _WAITS_NS) - self._waits)

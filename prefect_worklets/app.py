@@ -17,6 +17,8 @@ from starlette.types import ASGIApp
 
 from .bentos import api as models_api
 from .bentos import rollout_api
+from .bentos.insight_api import insight_routes
+from .bentos.model_log import listen_to_models
 from .bentos.openapi import paths as model_paths
 from .connectors.access_api import access_routes
 from .connectors.errors import BadInput, NotFound, WorkletsError
@@ -52,6 +54,8 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for noisy in ("httpx", "httpcore", "alembic", "bentoml", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    if settings is None:  # as a process of its own, whose output is ours to listen to
+        listen_to_models()
     parts = Parts(settings or Settings())
     views_at = parts.settings.views_url
     proxy = ViewsPool(views_at.split(",")) if views_at else None
@@ -111,6 +115,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             dependants=functools.partial(dependants_of_model, parts.store),
         ),
         *rollout_api.routes(parts.rollouts, parts.guard),
+        *insight_routes(parts.deployer.records, parts.guard, parts.data, parts.pulse),
         *worklets_api.routes(
             parts.registry,
             parts.guard,

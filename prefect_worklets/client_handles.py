@@ -319,6 +319,17 @@ class Model:
         found: dict[str, Any] = read_json(self._connection.send("PATCH", self._path(), body=given))
         return found
 
+    def pulse(self) -> dict[str, Any]:
+        """The last ten minutes in steps of five seconds: at, answered, failed, refused, p50, p95 (in seconds)."""
+        found: dict[str, Any] = self._connection.get(self._path("/pulse"))
+        return found
+
+    def logs(self, lines: int = 200) -> list[str]:
+        """The last lines that this version (the live one if None) printed, and the tracebacks of what it raised."""
+        found: dict[str, Any] = self._connection.get(self._path("/logs"), lines=lines, version=self.version)
+        printed: list[str] = found["lines"]
+        return printed
+
     def dependants(self) -> list[dict[str, Any]]:
         """The worklets that ask it and the views that run these: kind, name, through, live."""
         found: list[dict[str, Any]] = self._connection.get(self._path("/dependants"))["dependants"]

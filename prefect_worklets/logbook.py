@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from .connectors.redaction import redacted
+
 _WIDTH = 8
 _FILE_BYTES = 5_000_000
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93)
-# A secret that a process prints by mistake must not reach the log: our keys, one-time links and bearer headers.
-_SECRETS = re.compile(r"(wk_|/login/|[Bb]earer )[A-Za-z0-9_\-]{16,}")
 
 
 class Logbook:
@@ -33,7 +32,7 @@ class Logbook:
 
     def __call__(self, name: str, line: str) -> None:
         """Write one line of the process `name`."""
-        line = _SECRETS.sub(r"\1***", line)
+        line = redacted(line)  # what a process prints by mistake
         if self._echo:
             prefix = f"{name:<{_WIDTH}} |"
             if self._colour:

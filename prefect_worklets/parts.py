@@ -13,6 +13,7 @@ from typing import Any
 from sqlmodel import Session
 
 from .bentos.deployer import Deployer
+from .bentos.pulse import Pulse
 from .bentos.rollout import Rollouts
 from .bentos.router import Router
 from .bentos.zoo import Weights
@@ -68,6 +69,7 @@ class Parts:
         self.egress = Egress(allow_private=settings.allow_private)
         self.images = ImageLoader(self.files, self.egress)
         self.router = Router()
+        self.pulse = Pulse(self.router)
         weights = Weights(data.weights, settings.zoo_mirror)
         self.deployer = Deployer(
             self.store,
@@ -122,6 +124,7 @@ class Parts:
         background = [asyncio.create_task(self._load_and_work(), name="load, then work")]
         background.append(asyncio.create_task(self.registry.watch(), name="watch registry"))
         background.append(asyncio.create_task(self.secrets.watch(), name="watch secrets"))
+        background.append(asyncio.create_task(self.pulse.run(), name="pulse of models"))
         try:
             with blanked_output(self.blanks):
                 yield

@@ -108,6 +108,22 @@ def export(
 
 
 @app.command()
+def logs(
+    name: NameArgument,
+    lines: Annotated[int, typer.Option(min=1, max=5000, help="How many of the last ones.")] = 200,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print what a model (NAME, or NAME@VERSION) has printed, and the tracebacks of what it raised."""
+    with client_of(data) as client:
+        found = client.models[name].logs(lines)
+    if as_json:
+        print_json(found)
+    else:
+        print("\n".join(found) if found else f"{name} has printed nothing")
+
+
+@app.command()
 def edit(
     name: NameArgument,
     description: Annotated[str | None, typer.Option(help="What people read of it.")] = None,

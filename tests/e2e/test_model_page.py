@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 def blend(picture: pw.Image, name: str, weight: float = 0.5) -> dict[str, object]:
     """Several kinds of inputs and outputs."""
+    print("blending", name)
     return {"picture": picture, "text": f"{name} <b>", "weight": weight * 2}
 
 
@@ -72,6 +73,8 @@ def test_trying_writing_going_back_and_deleting(server: Server, visitor: LocalCo
     expect(page.locator("[data-answer] tbody tr")).to_have_count(3)
     assert page.locator("[data-answer] tbody td:last-child").all_inner_texts() == ["2", "0", "2"]
     expect(page.locator("[data-facts]")).to_contain_text("version 1.0.1")
+    expect(page.locator("[data-meter=rate] [data-more]")).to_contain_text("answered")
+    expect(page.get_by_text("It has printed nothing.")).to_be_visible()
     # Snippets, by keyboard.
     page.get_by_role("tab", name="Shell").focus()
     page.keyboard.press("ArrowRight")
@@ -131,6 +134,8 @@ def test_pictures_texts_and_numbers(server: Server, visitor: LocalContext, clien
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") == 30
     expect(page.locator("[data-answer]")).to_contain_text("Ada <b>")
     expect(page.locator("[data-answer]")).to_contain_text("5")
+    expect(page.locator("[data-log-lines]")).to_contain_text("blending Ada", timeout=15_000)
+    assert "blending Ada" in server.worklets("models", "logs", model.name).stdout
     model.delete()
 
 
