@@ -279,6 +279,8 @@ class Execution:
 
     async def _awaited(self, step: Step) -> bool:
         """Run one step with its retries; False if the run has to wait for it elsewhere. Raises _StepFailed."""
+        if self.error is not None:  # another step failed since this one was to begin, and all that is left is noted
+            raise _StepFailed
         began, failure = self.retrying.pop(step, None) or (_clock(), None)
         entry = self._note(step, "skipped", began, None)  # until it is known better; also where it is cancelled
         attempt = 0
@@ -330,9 +332,10 @@ class Execution:
 
     def _fail(self, step: Step, began: int, failure: BaseException) -> None:
         error = _as_error(step, failure, self.context.services.secrets)
-        self.error = error
-        self.state = "timed-out" if isinstance(error, TookTooLong) else "failed"
-        self._note(step, self.state, began, error.detail[:_SHORT])
+        state = "timed-out" if isinstance(error, TookTooLong) else "failed"
+        if self.error is None:  # of several that fail side by side the first is the run's
+            self.error, self.state = error, state
+        self._note(step, state, began, error.detail[:_SHORT])
         self._skip_rest()
         if isinstance(error, NodeFailed):
             logger.warning("run %s of %s: %s", self.context.run_id, self.plan.name, error.detail, exc_info=failure)

@@ -399,6 +399,52 @@ async def test_a_worklets_own_limit(engine: Engine) -> None:
     assert "took longer than its 0.05 seconds" in str(result.error)
 
 
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_node_that_was_to_begin_as_another_failed_is_noted_once(engine: Engine, turns: int) -> None:
+    @node
+    async def gives() -> int:
+        await asyncio.sleep(0)
+        return 1
+
+    @node
+    async def fails() -> int:
+        for _ in range(turns):  # of the event loop; at one of them the next node is about to begin
+            await asyncio.sleep(0)
+        raise ValueError("no")
+
+    @node
+    async def after(a: int) -> int:
+        await asyncio.sleep(5)
+        return a
+
+    @worklet
+    def flow() -> list[int]:
+        return [after(gives()), fails()]
+
+    result = await run(engine, flow)
+    assert sorted(each[0] for each in result.nodes) == ["after", "fails", "gives"]
+    assert states(result)["after"] == "skipped"
+
+
+async def test_of_two_failures_the_first_is_the_runs(engine: Engine) -> None:
+    @node
+    async def first() -> int:
+        raise ValueError("one")
+
+    @node
+    async def second() -> int:
+        raise ValueError("two")
+
+    @worklet
+    def flow() -> list[int]:
+        return [first(), second()]
+
+    result = await run(engine, flow)
+    failed = [each[0] for each in result.nodes if each[2] == "failed"]
+    assert isinstance(result.error, NodeFailed)
+    assert result.error.node == failed[0]
+
+
 async def test_one_failure_breaks_off_what_runs_beside_it(engine: Engine) -> None:
     stopped = []
 
