@@ -379,6 +379,7 @@ class TableRow(StoreTable, table=True):
     __tablename__ = "table_row"
     __table_args__ = (
         UniqueConstraint("run_id", "node", "position"),
+        Index("table_row_by_key", "table_name", "key", unique=True),
         Index("table_row_by_owner", "table_name", "owner", "created_at"),
     )
     id: str = Field(default_factory=new_id, primary_key=True)
@@ -387,6 +388,8 @@ class TableRow(StoreTable, table=True):
     node: str
     position: int = 0
     owner: str | None = None
+    # The values of the fields that name the row, as JSON; null where rows are only added.
+    key: str | None = None
     data: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: datetime = _time(default_factory=now)
 

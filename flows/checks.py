@@ -170,6 +170,9 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
         if node.kind == "http":
             for http_msg, http_fix in http_faults_of(node):
                 yield _at(document, node, http_msg, http_fix)
+        if node.kind == "save" and not _is_key(node.settings.get("key")):
+            fix = "give a list of the row's fields"
+            yield _at(document, node, f"its key is {node.settings['key']!r}.", fix, "settings", "key")
         if node.kind == "review":
             for review_msg, review_fix in review_faults_of(node):
                 yield _at(document, node, review_msg, review_fix, "settings")
@@ -183,6 +186,10 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
             if not isinstance(node.settings.get(name), str) or not node.settings[name]:
                 msg = f"its setting {name!r} is missing."
                 yield _at(document, node, msg, f"a {node.kind} node names its {name}", "settings")
+
+
+def _is_key(key: Any) -> bool:
+    return key is None or (isinstance(key, list) and bool(key) and all(isinstance(each, str) and each for each in key))
 
 
 def _limit_is_sound(document: GraphDocument, node: GraphNode) -> Iterator[DefinitionFault]:

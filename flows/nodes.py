@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, overload
@@ -276,9 +276,10 @@ def model(
 class SaveNode(_Placed):
     """A node that writes rows into a table. Made by `save`."""
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, key: tuple[str, ...] = ()) -> None:
         self.table = table
-        self._definition = NodeDefinition("save", f"save_{node_id(table)}", _ONE_ROW, settings={"table": table})
+        settings: dict[str, JsonValue] = {"table": table, **({"key": list(key)} if key else {})}
+        self._definition = NodeDefinition("save", f"save_{node_id(table)}", _ONE_ROW, settings=settings)
 
     def __call__(self, row: Any) -> Any:
         """Place the node; it gives the row back. Raises DefinitionError outside a worklet's definition."""
@@ -296,18 +297,32 @@ class SaveNode(_Placed):
         return f"<save into {self.table!r}>"
 
 
-def save(table: str) -> SaveNode:
+def save(table: str, *, key: str | Sequence[str] = ()) -> SaveNode:
     """A node that writes rows into `table`: `save("results")(row)`.
 
     A row is a mapping, a pydantic model or a dataclass; a list writes one row each. A run writes its rows once,
-    however often it is repeated. Raises DefinitionError for a name that isn't letters, digits, `_` or `-`.
+    however often it is repeated.
+
+    Args:
+        table: letters, digits, `_` and `-`.
+        key: fields that name a row, of which the table then has one: `save("stock", key="item")` puts a new row in
+            the place of the one with the same item. Of two runs the one that began later counts.
+
+    Raises:
+        DefinitionError: the table's name or the key doesn't fit.
     """
+    fields = (key,) if isinstance(key, str) else tuple(key)
     if not isinstance(table, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", table):
         fault = definition_fault(
             f"save() wants a table's name (letters, digits, _ and -) and found {table!r}.", place=caller_place()
         )
         raise DefinitionError("A save node is defined wrongly.", faults=[fault])
-    return SaveNode(table)
+    if len(set(fields)) != len(fields) or not all(isinstance(each, str) and each for each in fields):
+        fault = definition_fault(
+            f"save({table!r}) is given the key {key!r}.", place=caller_place(), fix="name a field, or a list of fields"
+        )
+        raise DefinitionError("A save node is defined wrongly.", faults=[fault])
+    return SaveNode(table, fields)
 
 
 class QueryNode(_Placed):

@@ -252,7 +252,7 @@ class _Writer:
             )
         elif node.kind == "save":
             written, default = (
-                f"{self._pw}.save({_literal(settings['table'])})",
+                f"{self._pw}.save({_literal(settings['table'])}{_key(settings.get('key'))})",
                 f"save_{node_id(str(settings['table']))}",
             )
         else:
@@ -384,3 +384,10 @@ def _wrapped(head: str, parts: Sequence[str], tail: str) -> list[str]:
     if len(line) <= _WIDTH or not parts:
         return [line]
     return [f"{head}(", *(f"    {part}," for part in parts), tail]
+
+
+def _key(fields: Any) -> str:
+    """The key of a save node as an argument, if it has one."""
+    if not fields:
+        return ""
+    return f", key={_literal(fields[0] if len(fields) == 1 else fields)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
@@ -11,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
+from sqlmodel import func
 
 from ..connectors.errors import NodeFailed, NotFound, SetupError
 from ..connectors.images import Image
@@ -39,6 +41,8 @@ class Suspended(Exception):
 
 SKIPPED: Final = Skipped.SKIPPED
 _NEVER = 1 << 62
+# Letters of a run's id that tell its time, to the millisecond.
+_ID_TIME = 12
 # More rows or values than these are too much for the event loop, whatever the model.
 _QUICK_VALUES = 500
 
@@ -172,6 +176,8 @@ class SaveStep(Step):
         super().__init__(node, slot)
         self._row = row
         self._table = str(node.settings["table"])
+        key = node.settings.get("key")
+        self._key = [str(each) for each in key] if isinstance(key, list) else []
 
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
         """Write the rows in a thread and give them back; images in them are kept as files."""
@@ -189,19 +195,42 @@ class SaveStep(Step):
                 node=self.id,
                 position=position,
                 owner=context.owner,
-                data=self._data(row),
+                data=data,
+                key=self._key_of(data),
             )
-            for position, row in enumerate(rows)
+            for position, data in enumerate(map(self._data, rows))
         ]
+        if self._key:  # of several with one key the last counts
+            prepared = list({row.key: row for row in prepared}.values())
         if not prepared:
             return
         with context.store.session() as session:
             session.connection().execute(
-                insert_for(context.store.is_sqlite)(TableRow).on_conflict_do_nothing(
-                    index_elements=["run_id", "node", "position"]
-                ),
-                [row.model_dump() for row in prepared],
+                self._statement(context.store.is_sqlite), [row.model_dump() for row in prepared]
             )
+
+    def _statement(self, sqlite: bool) -> Any:
+        statement = insert_for(sqlite)(TableRow)
+        if not self._key:
+            return statement.on_conflict_do_nothing(index_elements=["run_id", "node", "position"])
+        new = statement.excluded
+        return statement.on_conflict_do_update(
+            index_elements=["table_name", "key"],
+            set_={name: getattr(new, name) for name in ("data", "owner", "run_id", "node", "position")},
+            # A run's id begins with its time: a run that is repeated must not undo what a later one has written.
+            where=func.substr(TableRow.run_id, 1, _ID_TIME) <= func.substr(new.run_id, 1, _ID_TIME),
+        )
+
+    def _key_of(self, data: dict[str, Any]) -> str | None:
+        if not self._key:
+            return None
+        missing = [name for name in self._key if data.get(name) is None]
+        if missing:
+            raise NodeFailed(
+                f"Node {self.id!r} can't save a row without {', '.join(missing)}, which its key names.",
+                node=self.id, repeatable=False,
+            )  # fmt: skip
+        return json.dumps([data[name] for name in self._key], sort_keys=True, ensure_ascii=False)
 
     def _data(self, row: Any) -> dict[str, Any]:
         try:
