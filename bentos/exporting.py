@@ -115,13 +115,17 @@ def requirements_of(manifest: Manifest) -> list[str]:
             own[canonicalize_name(Requirement(line).name)] = line
         except InvalidRequirement:
             own[line] = line
-    needed = (*_RUNTIME, "pandas") if any(field.columns for field in manifest.signature.inputs) else _RUNTIME
+    needed = (*_RUNTIME, "pandas") if _reads_tables(manifest) else _RUNTIME
     if own:
         runtime = {name: name for name in needed} | {"bentoml": _pinned("bentoml")}
     else:
         runtime = {name: f"{name}=={version}" for name, version in installed_versions(needed).items()}
         own = {canonicalize_name(name): f"{name}=={version}" for name, version in manifest.packages.items()}
     return sorted((runtime | own).values(), key=str.lower)
+
+
+def _reads_tables(manifest: Manifest) -> bool:
+    return any(field.columns or field.kind == "table" for field in manifest.signature.inputs)
 
 
 def _pinned(name: str) -> str:

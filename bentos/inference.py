@@ -99,9 +99,9 @@ def _field_of_parameter(parameter: inspect.Parameter, hint: Any, samples: Mappin
     if optional:
         more["nullable"] = True
     known = _field_of_hint(name, plain_hint, more)
-    if known is not None and known.kind != "array":
+    if known is not None and known.kind not in ("array", "table"):
         return known
-    if name in samples and known is not None:
+    if name in samples and known is not None and known.kind == "array":
         return _array_of_sample(known, plain_hint, samples[name])
     if name in samples:
         return field_of_sample(name, samples[name], **more)
@@ -133,7 +133,16 @@ def _field_of_hint(name: str, hint: Any, more: dict[str, Any]) -> Field | None:
         return Field(name=name, kind="text", **more)
     if hint is np.ndarray or typing.get_origin(hint) is np.ndarray:
         return Field(name=name, kind="array", dtype=_hinted_dtype(hint), **more)
-    return Field(name=name, kind="json", **more) if not _is_frame_type(hint) else None
+    if _is_frame_type(hint):
+        return Field(name=name, kind="table", **more)  # its columns are the sample's, or whatever is sent
+    return Field(name=name, kind="json", **more)
+
+
+def is_checked_by_type(hint: Any) -> bool:
+    """Whether the hint's own type checks the value: not one that a field's kind stands for already."""
+    hint, _ = _without_none(hint)
+    field = _field_of_hint("", hint, {})
+    return field is not None and field.kind == "json" and hint is not object
 
 
 def image_passed_as(hint: Any) -> typing.Literal["image", "pillow"] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..connectors.tables import Model, ModelVersion
+from .differences import differences
 from .manifest import Manifest
 from .records import notes_revision
 
@@ -53,6 +54,7 @@ def show_version(row: ModelVersion, *, full: bool = False) -> dict[str, Any]:
             "sample": manifest.sample,
             "python": manifest.python,
             "packages": manifest.packages,
+            "differences": [difference._asdict() for difference in differences(manifest)],
             "serving": manifest.serving.model_dump(mode="json"),
             "batching": row.manifest.get("batching"),
             "metadata": manifest.metadata,

@@ -96,7 +96,7 @@ def _by_name(raw: Any, names: set[str], single: Field | None, faults: FaultList)
         keys = set(raw)
         if keys and keys <= names:
             return raw
-        takes_mapping = single is not None and (single.columns is not None or single.kind == "json")
+        takes_mapping = single is not None and (single.columns is not None or single.kind in ("json", "table"))
         if not takes_mapping or keys & names:
             for key in sorted(map(str, keys - names)):
                 faults.add(("inputs", key), f"is no input of this model; it has {_listed(names)}", type="unknown")

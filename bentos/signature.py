@@ -38,7 +38,7 @@ class Field(BaseModel):
         dtype: the numpy dtype of an array; `int`, `float` or `bool` for a number.
         shape: an array's size in each dimension, None where it is free; None for any number of dimensions.
         nullable: whether null (NaN) is a value.
-        columns: a table's columns; an array's, if they have names.
+        columns: a table's columns, None for any; an array's, if they have names.
         minimum, maximum: the limits of a number.
         passed: for an image, what the model's own code receives.
     """
@@ -64,7 +64,9 @@ class Field(BaseModel):
             size = "" if self.shape is None else f", shape {shape_text(self.shape)}"
             return f"an array of {self.dtype}{size}"
         if self.kind == "table":
-            names = ", ".join(column.name for column in self.columns or ())
+            if self.columns is None:
+                return "a list of objects"
+            names = ", ".join(column.name for column in self.columns)
             return f"rows with the columns {names}"
         words = {"image": "an image", "file": "a file", "json": "any JSON", "text": "a text"}
         return words.get(self.kind, f"a number ({self.dtype})")

@@ -20,7 +20,9 @@ def read_table(value: Any, field: Field, faults: FaultList) -> pandas.DataFrame 
     """
     import pandas
 
-    columns = field.columns or ()
+    if field.columns is None:
+        return _any_table(value, field, faults)
+    columns = field.columns
     before = len(faults.faults)
     given = _columns_given(value, columns, field.name, faults)
     if given is None or len(faults.faults) > before:
@@ -34,6 +36,33 @@ def read_table(value: Any, field: Field, faults: FaultList) -> pandas.DataFrame 
         shown = ", ".join(f"{name}: {length}" for name, length in lengths.items())
         faults.add(("inputs", field.name), f"its columns have different lengths ({shown})", type="shape")
     return None if len(faults.faults) > before else pandas.DataFrame(read)
+
+
+def _any_table(value: Any, field: Field, faults: FaultList) -> pandas.DataFrame | None:
+    """A DataFrame with whatever columns are sent; one object is one row."""
+    import pandas
+
+    place = ("inputs", field.name)
+    if isinstance(value, Mapping) and not any(
+        isinstance(item, list | tuple) or _is_array(item) for item in value.values()
+    ):
+        value = [value]
+    if isinstance(value, list | tuple) and not all(isinstance(row, Mapping) for row in value):
+        faults.add(place, "has rows without names; send a list of objects", type="type")
+        return None
+    if not isinstance(value, pandas.DataFrame | Mapping | list | tuple):
+        found = "null" if value is None else f"a {type(value).__name__}"
+        faults.add(place, f"found {found}; send a list of objects", type="type")
+        return None
+    try:
+        table = pandas.DataFrame(value)
+    except ValueError as error:
+        faults.add(place, f"is no table: {error}", type="shape")
+        return None
+    if table.empty:
+        faults.add(place, "is empty; send at least one row", type="empty")
+        return None
+    return table
 
 
 def _may_miss(column: Column) -> bool:

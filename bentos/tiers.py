@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 from typing import NamedTuple
 
 from ..connectors.errors import BadInput
-from .manifest import Manifest, installed_versions
+from .differences import differences
+from .manifest import Manifest
 
 IN_PROCESS = "in-process"
 SHARED_HOST = "shared-host"
@@ -56,14 +56,5 @@ def choose(manifest: Manifest, requested: str = "auto", *, limit: int = IN_PROCE
 
 
 def _differences(manifest: Manifest) -> str:
-    """Where the environment differs from the one in which it was packed; the probe tells whether that matters."""
-    here = installed_versions(manifest.packages)
-    found = [
-        f"{name} {version} there, {here.get(name, 'missing')} here"
-        for name, version in manifest.packages.items()
-        if here.get(name) != version
-    ]
-    python = platform.python_version_tuple()[:2]
-    if tuple(manifest.python.split(".")[:2]) != python:
-        found.append(f"Python {manifest.python} there, {platform.python_version()} here")
+    found = [f"{name} {packed} there, {server or 'missing'} here" for name, packed, server in differences(manifest)]
     return f" (packed in another environment: {'; '.join(found)})" if found else ""

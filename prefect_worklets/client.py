@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -107,6 +108,9 @@ class Client:
             live: False brings it up beside the live version, to answer as `name@version`, by a share of the requests
                 (`Model.split`) or as a shadow.
 
+        Warns:
+            UserWarning: the server has other versions of the model's packages than there are here.
+
         Raises:
             DefinitionError, BadInput: it can't be packed; every fault is listed.
             ModelFailed: it raised when it was tried.
@@ -132,6 +136,7 @@ class Client:
                 )
             finally:
                 packed.unlink(missing_ok=True)
+        _tell_differences(name, row.get("differences") or [])
         return Model(self._connection, row["model"], row["version"])
 
     def _upload(self, packed: Path, digest: str, name: str, params: Mapping[str, Any], say: Say) -> dict[str, Any]:
@@ -248,6 +253,18 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<client of {self.url}>"
+
+
+def _tell_differences(name: str, found: list[Mapping[str, Any]]) -> None:
+    if found:
+        shown = ", ".join(
+            f"{each['name']} {each['packed']} here and {each['server'] or 'none'} there" for each in found
+        )
+        warnings.warn(
+            f"{name} is deployed, and the server's environment is another than this one: {shown}. "
+            "requirements='installed' gives a model the packages that it has here.",
+            stacklevel=3,
+        )
 
 
 def find_server(url: str | None = None, key: str | None = None, data_dir: str | Path | None = None) -> tuple[str, str]:

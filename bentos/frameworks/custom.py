@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
 
 from ...connectors.errors import BadInput, DefinitionError, Fault
-from ..inference import answer_is_image, fields_of_function, hints_of
+from ..inference import answer_is_image, fields_of_function, hints_of, is_checked_by_type
 from ..manifest import Manifest
 from ..signature import Field, Signature
 from .base import Loaded, Saved, default_sample
@@ -56,7 +58,7 @@ class Custom:
             packages = distributions_of(modules_of_sources(source.files))
             return Saved("source", {"module": source.module, "attribute": source.attribute}, packages)
         # What only a hint names is in no pickle of the code.
-        hinted = _hinted_models(_entrance(model))
+        hinted = _hinted(_entrance(model))
         write_pickle({"model": model, "hinted": hinted}, folder / _PICKLE)
         packages = distributions_of(modules_of_object(model) | {"cloudpickle"})
         return Saved("cloudpickle", {"file": _PICKLE}, packages)
@@ -65,7 +67,7 @@ class Custom:
         """The object, made and loaded."""
         if manifest.format == "source":
             target = load_attribute(folder / CODE_FOLDER, manifest.entry["module"], manifest.entry["attribute"])
-            hinted = _hinted_models(_entrance(target))
+            hinted = _hinted(_entrance(target))
         else:
             pickled = read_pickle(folder / manifest.entry["file"])
             target, hinted = pickled["model"], pickled["hinted"]
@@ -79,7 +81,7 @@ class Custom:
 class LoadedObject:
     """An object with `predict`, or a function, in memory."""
 
-    def __init__(self, model: Any, signature: Signature, hinted: Mapping[str, type[BaseModel]]) -> None:
+    def __init__(self, model: Any, signature: Signature, hinted: Mapping[str, Any]) -> None:
         self._model = model
         self._signature = signature
         self._predict: Callable[..., Any] = getattr(model, "predict", model)
@@ -150,19 +152,20 @@ async def _awaited(value: Any) -> Any:
     return await value
 
 
-def _hinted_models(entrance: Callable[..., Any]) -> dict[str, type[BaseModel]]:
-    """The parameters that want a pydantic model."""
-    hints = hints_of(entrance).items()
-    return {name: hint for name, hint in hints if isinstance(hint, type) and issubclass(hint, BaseModel)}
+def _hinted(entrance: Callable[..., Any]) -> dict[str, Any]:
+    """The parameters whose hints say more than a field of the signature does: pydantic models, `list[int]`."""
+    return {name: hint for name, hint in hints_of(entrance).items() if name != "return" and is_checked_by_type(hint)}
 
 
-def _converters(signature: Signature, hinted: Mapping[str, type[BaseModel]]) -> dict[str, Callable[[Any], Any]]:
+def _converters(signature: Signature, hinted: Mapping[str, Any]) -> dict[str, Callable[[Any], Any]]:
     found: dict[str, Callable[[Any], Any]] = {}
     for field in signature.inputs:
         if field.kind == "image" and field.passed != "array":
             found[field.name] = _to_image if field.passed == "image" else _to_pillow
-        elif field.name in hinted:
-            found[field.name] = _to_model(hinted[field.name], field.name)
+        elif field.kind == "json" and field.name in hinted:
+            convert = _to_type(hinted[field.name], field.name)
+            if convert is not None:
+                found[field.name] = convert
     return found
 
 
@@ -178,10 +181,16 @@ def _to_pillow(pixels: Any) -> Any:
     return Pillow.fromarray(pixels)
 
 
-def _to_model(model: type[BaseModel], name: str) -> Callable[[Any], Any]:
+def _to_type(hint: Any, name: str) -> Callable[[Any], Any] | None:
+    """What makes JSON into such a value, or None for a type that pydantic does not know."""
+    try:
+        adapter: TypeAdapter[Any] = TypeAdapter(hint)
+    except PydanticUserError:
+        return None
+
     def convert(value: Any) -> Any:
         try:
-            return value if isinstance(value, model) else model.model_validate(value)
+            return adapter.validate_python(value.tolist() if isinstance(value, np.ndarray) else value)
         except ValidationError as error:
             faults = [Fault(("inputs", name, *entry["loc"]), entry["msg"], entry["type"]) for entry in error.errors()]
             raise BadInput("The model's input does not fit.", faults=faults) from None

@@ -6,6 +6,7 @@ anyhow run it.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import io
 import os
@@ -13,10 +14,11 @@ import pickle
 import sys
 import sysconfig
 import threading
+from collections import ChainMap
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import cloudpickle
 
@@ -44,7 +46,7 @@ def dumps_by_value(value: Any, persistent_id: Callable[[Any], Any] | None = None
             cloudpickle.register_pickle_by_value(module)
         try:
             buffer = io.BytesIO()
-            pickler = cloudpickle.Pickler(buffer, protocol=5)
+            pickler = _Pickler(buffer, protocol=5)
             if persistent_id is not None:
                 pickler.persistent_id = persistent_id
             pickler.dump(value)
@@ -57,6 +59,13 @@ def dumps_by_value(value: Any, persistent_id: Callable[[Any], Any] | None = None
             for module in modules:
                 cloudpickle.unregister_pickle_by_value(module)
     return buffer.getvalue()
+
+
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle has no types
+    # `dataclasses` and pydantic ask whether a default *is* MISSING; cloudpickle would make another one of it.
+    dispatch_table: ClassVar[ChainMap[type, Any]] = ChainMap(
+        {type(dataclasses.MISSING): lambda missing: "MISSING"}, cloudpickle.Pickler.dispatch_table
+    )
 
 
 def read_pickle(path: Path) -> Any:

@@ -15,7 +15,7 @@ from .columns import INPUT, rows_field
 
 _FILE = "model.ubj"
 _METHODS = ("predict", "predict_proba")
-_SUFFIXES = (".ubj",)
+_SUFFIXES = (".ubj", ".json")
 
 
 class XGBoost:
@@ -24,7 +24,7 @@ class XGBoost:
     name = "xgboost"
 
     def recognises(self, model: Any) -> bool:
-        """Whether it is a Booster, an estimator of XGBoost, or the path of a .ubj file."""
+        """Whether it is a Booster, an estimator of XGBoost, or the path of a .ubj or .json file."""
         if isinstance(model, str | Path):
             return str(model).endswith(_SUFFIXES)
         xgboost = sys.modules.get("xgboost")
@@ -81,8 +81,14 @@ def _booster(model: Any) -> Any:
     import xgboost
 
     if isinstance(model, str | Path):
+        if not Path(model).is_file():
+            raise DefinitionError(f"There is no file {model}; the path is relative to where you run this.")
         opened = xgboost.Booster()
-        opened.load_model(str(model))
+        try:
+            opened.load_model(str(model))
+        except xgboost.core.XGBoostError as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise DefinitionError(f"{model} is no model that XGBoost wrote: {reason[:200]}") from None
         return opened
     if isinstance(model, xgboost.Booster):
         return model

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -63,6 +65,17 @@ def written_file(output: Path, write: Callable[[], object]) -> None:
     except OSError as error:
         raise BadInput(f"{output} can't be written: {error.strerror or error}.") from None
     print(output, file=sys.stderr)
+
+
+@contextmanager
+def notes_on_stderr() -> Iterator[None]:
+    """Print what is warned of meanwhile as notes, without the place in the code."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("default")
+        yield
+    for each in found:
+        if each.category is UserWarning:
+            print(f"Note: {each.message}", file=sys.stderr)
 
 
 def local_time(microseconds: int) -> str:

@@ -10,13 +10,13 @@ import typer
 
 from ..connectors.errors import BadInput, SetupError
 from .options import DataOption, JsonOption, client_of, json_argument
-from .output import print_json, print_rows, written_file
+from .output import notes_on_stderr, print_json, print_rows, written_file
 
 if TYPE_CHECKING:
     from ..client import Client
 
 _PICKLES = (".joblib", ".pkl", ".pickle")
-_FORMATS = (".onnx", ".pt", ".pth", ".pt2", ".keras", ".ubj", ".txt")
+_FORMATS = (".onnx", ".pt", ".pth", ".pt2", ".keras", ".ubj", ".json", ".txt")
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -57,8 +57,8 @@ def deploy(
     file: Annotated[
         str,
         typer.Argument(
-            help="A file (.onnx, .pt, .pt2, .keras, .ubj, LightGBM's .txt, .joblib, .pkl), a SavedModel folder, "
-            "module:Class, or path/to/file.py:Class."
+            help="A file (.onnx, .pt, .pt2, .keras, XGBoost's .ubj or .json, LightGBM's .txt, .joblib, .pkl), "
+            "a SavedModel folder, module:Class, or path/to/file.py:Class."
         ),
     ],
     name: Annotated[str, typer.Option(help="Under which the model answers.")],
@@ -90,7 +90,7 @@ def deploy(
     """Deploy a model from a file, and wait until it answers. A .joblib or .pkl file runs code as it is read."""
     given = json_argument(sample, "--sample") if sample is not None else None
     model = _read_model(file)
-    with client_of(data) as client:
+    with client_of(data) as client, notes_on_stderr():
         made = client.deploy(
             model,
             name,

@@ -103,6 +103,16 @@ model = xgboost.XGBClassifier(n_estimators=5, max_depth=3).fit(X, y)
 send(model, model.predict_proba(rows).tolist(), metadata={"method": "predict_proba"})
 """,
     ),
+    "xgboost json file": (
+        XGBOOST, "ubj",
+        """
+import xgboost
+rounds = xgboost.train({"objective": "reg:squarederror"}, xgboost.DMatrix(X, y), 5)
+place = str(out) + "-trees.json"
+rounds.save_model(place)
+send(place, rounds.predict(xgboost.DMatrix(rows)).tolist())
+""",
+    ),
     "lightgbm classifier": (
         ("lightgbm==4.6.0",), "text",
         """

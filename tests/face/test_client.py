@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,27 @@ class TestModels:
                 assert answer == {"sum": 2 * a.sum(), "raw": 3}
             assert weighted.predict({"a": a[:1], "b": b[:1]}) == {"sum": 1.0, "raw": 0}
             weighted.delete()
+
+    def test_what_differs_on_the_server_is_said(
+        self, instance: Instance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        import joblib
+        from prefect_worklets.bentos import package
+
+        there = package.installed_versions
+        monkeypatch.setattr(package, "installed_versions", lambda names: {**there(names), "joblib": "0.1"})
+        model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+        said = r"joblib 0\.1 here and \S+ there\..*requirements='installed'"
+        with instance.client() as client:
+            with pytest.warns(UserWarning, match=said):
+                deployed = client.deploy(model, "from-elsewhere")
+            differences = deployed.details()["differences"]
+            assert differences == [{"name": "joblib", "packed": "0.1", "server": joblib.__version__}]
+            joblib.dump(model, tmp_path / "model.joblib")
+            done = instance.run("deploy", str(tmp_path / "model.joblib"), "--name", "from-elsewhere", "--json")
+            assert (done.returncode, json.loads(done.stdout)["name"]) == (0, "from-elsewhere")
+            assert re.search("Note: from-elsewhere is deployed, .* " + said, done.stderr)
+            deployed.delete()
 
     def test_the_same_again_is_no_new_version(self, instance: Instance, iris: pw.Model) -> None:
         X, y = load_iris(return_X_y=True)
