@@ -351,6 +351,22 @@ class Review(StoreTable, table=True):
     decided_name: str = ""
 
 
+class Callback(StoreTable, table=True):
+    """Who is told of the end of a submitted run (microseconds since 1970)."""
+
+    __tablename__ = "callback"
+    __table_args__ = (Index("callback_by_time", "state", "next_us"),)
+    run_id: str = Field(primary_key=True)
+    url: str
+    # waiting, delivered or given-up
+    state: str = "waiting"
+    attempts: int = 0
+    next_us: int = Field(default=0, sa_type=BigInteger)
+    ended_us: int | None = Field(default=None, sa_type=BigInteger)
+    # Why the last attempt failed.
+    error: str | None = None
+
+
 class Schedule(StoreTable, table=True):
     """A time trigger of a live worklet, and when it is due next (microseconds since 1970)."""
 

@@ -44,6 +44,7 @@ def routes(
     submitted: SubmittedRuns | None = None,
     nodes_of: Callable[[str], list[list[Any]] | None] = lambda _: None,
     changes: Changes | None = None,
+    callback_of: Callable[[str], dict[str, Any] | None] = lambda _: None,
     more_paths: Iterable[Callable[[], Paths]] = (),
 ) -> list[BaseRoute]:
     """The routes of worklets, projects, runs, tables, files and the OpenAPI document.
@@ -55,6 +56,7 @@ def routes(
         recent: the same object that the `InvokeApp` has, so that a run can be shown at once.
         submitted: the queue of runs that are done later.
         nodes_of: the node entries of a submitted run that is under way in this process.
+        callback_of: how far the callback of a submitted run is.
         changes: tells when a submitted run begins or ends in this process.
         more_paths: give other rooms' paths for the OpenAPI document.
     """
@@ -62,7 +64,9 @@ def routes(
     return [
         *WorkletsApi(registry, guard, store, tuple(more_paths)).routes(),
         *VersionsApi(registry, guard, WorkletVersions(store, registry.folder)).routes(),
-        *RunsApi(registry, guard, store, recent, submitted or SubmittedRuns(store), nodes_of, changes).routes(),
+        *RunsApi(
+            registry, guard, store, recent, submitted or SubmittedRuns(store), nodes_of, changes, callback_of
+        ).routes(),
         *FilesApi(guard, files).routes(),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import orjson
@@ -47,7 +47,11 @@ class LaterApi:
         recent: RecentRuns,
         *,
         body_limit: int = BODY_LIMIT,
+        check_url: Callable[[str], None] = lambda _: None,
+        callback_key: str = "",
     ) -> None:
+        self._check_url = check_url
+        self._callback_key = callback_key
         self._registry = registry
         self._guard = guard
         self._store = store
@@ -65,6 +69,7 @@ class LaterApi:
             route("/api/runs/{id}/cancel", self.cancel, "POST"),
             route("/api/runs/{id}/retry", self.retry, "POST"),
             route("/api/runs/{id}/events", self.events, "GET"),
+            route("/api/callbacks/key", self.callback_key, "GET"),
             route("/api/schedules", self.list_schedules, "GET"),
             route("/api/schedules/{worklet}/{number}", self.change_schedule, "PATCH"),
         ]
@@ -72,7 +77,10 @@ class LaterApi:
     # --- submitting -----------------------------------------------------------------------------------
 
     async def submit(self, request: Request) -> Response:
-        """The worklet's input as the body → 202 with the run's id. `Idempotency-Key` makes a repeat harmless."""
+        """The worklet's input as the body → 202 with the run's id. `Idempotency-Key` makes a repeat harmless.
+
+        The address `callback_url` of the query is told of the run's end.
+        """
         principal = await self._guard(request, Role.operator, "start runs")
         if principal.scopes is not None:
             check_scope(principal, request.url.path)
@@ -83,9 +91,13 @@ class LaterApi:
             )
         body = await read_body(request, self._body_limit) or b"{}"
         await asyncio.to_thread(live.worklet.input.check, body)  # refused now rather than failed later
-        key = _key_of(request)
+        key, callback_url = _key_of(request), request.query_params.get("callback_url")
+        if callback_url is not None:
+            self._check_url(callback_url)
         row, new = await asyncio.to_thread(
-            lambda: self._queue.submit(live.name, live.version, body, principal, idempotency_key=key)
+            lambda: self._queue.submit(
+                live.name, live.version, body, principal, idempotency_key=key, callback_url=callback_url
+            )
         )
         self._later.wake()
         return _accepted(row, new)
@@ -175,6 +187,11 @@ class LaterApi:
     def _nodes(self, id: str) -> list[list[Any]] | None:
         ended = self._recent.get(id)
         return ended.nodes if ended is not None else self._later.nodes(id)
+
+    async def callback_key(self, request: Request) -> Response:
+        """The key with which receivers of callbacks check their signatures."""
+        await self._guard(request, Role.builder, "see the key of callbacks")
+        return json_response({"key": self._callback_key}, headers={"cache-control": "no-store"})
 
     # --- schedules ------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class PrefectRunsApi:
             return _shown(await asyncio.to_thread(self._last, flow_run_id))
         live = self._registry.get(str(body.get("worklet")))
         content = input_of(live, body["parameters"])
-        await asyncio.to_thread(live.worklet.input.from_json, content)
+        await asyncio.to_thread(live.worklet.input.check, content)
         row = await asyncio.to_thread(self._submit, live, content, principal, flow_run_id, attempt)
         self._later.wake()
         return _shown(row)

@@ -44,7 +44,9 @@ class RunsApi:
         submitted: SubmittedRuns,
         nodes_of: Callable[[str], list[list[Any]] | None] = lambda _: None,
         changes: Changes | None = None,
+        callback_of: Callable[[str], dict[str, Any] | None] = lambda _: None,
     ) -> None:
+        self._callback_of = callback_of
         self._changes = changes if changes is not None else Changes()
         self._registry = registry
         self._submitted = submitted
@@ -125,7 +127,8 @@ class RunsApi:
                 shown = await self._shown(id, principal)
                 left = until - time.monotonic()
                 if left <= 0 or shown["state"] != seen:
-                    return json_response(shown)
+                    callback = await asyncio.to_thread(self._callback_of, id)
+                    return json_response(shown if callback is None else {**shown, "callback": callback})
                 # Another process may do the run, so that nothing is told here.
                 await changed(min(left, _LOOK_SECONDS))
 

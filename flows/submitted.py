@@ -17,7 +17,7 @@ from sqlmodel import Session, col, or_, select, update
 from ..connectors.access import Principal, Role
 from ..connectors.errors import Conflict, NotFound
 from ..connectors.store import Store
-from ..connectors.tables import SubmittedRun
+from ..connectors.tables import Callback, SubmittedRun
 from .engine import new_run_id
 
 QUEUED, RUNNING = "queued", "running"
@@ -55,6 +55,7 @@ class SubmittedRuns:
         idempotency_key: str | None = None,
         retry_of: str | None = None,
         flow_run_id: str | None = None,
+        callback_url: str | None = None,
     ) -> tuple[SubmittedRun, bool]:
         """Accept a run; once this returns it will be done. The same key gives the first run again (and False).
 
@@ -76,6 +77,8 @@ class SubmittedRuns:
         try:
             with self._store.session() as session:
                 session.add(row)
+                if callback_url is not None:
+                    session.add(Callback(run_id=row.id, url=callback_url))
         except IntegrityError:
             return self._first(row), False
         return row, True

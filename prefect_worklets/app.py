@@ -126,6 +126,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             nodes_of=parts.later.nodes,
             more_paths=(lambda: model_paths(parts.router),),
             changes=parts.changes,
+            callback_of=parts.callbacks.of,
         ),
         *PrefectRunsApi(parts.registry, parts.guard, parts.queue, parts.later, parts.checkpoints).routes(),
         *LaterApi(
@@ -138,6 +139,8 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             parts.checkpoints,
             parts.recent,
             body_limit=settings.max_body,
+            check_url=parts.egress.check,
+            callback_key=parts.callbacks.shown_key,
         ).routes(),
         *ReviewsApi(parts.reviews, parts.registry, parts.guard, parts.files, parts.later.wake).routes(),
         *views_api.routes(parts.store, parts.guard),

@@ -61,19 +61,26 @@ class RemoteWorklet:
             )
         return Image.from_bytes(answer.content)
 
-    def submit(self, *input: Any, idempotency_key: str | None = None, **fields: Any) -> RemoteRun:
+    def submit(
+        self, *input: Any, idempotency_key: str | None = None, callback_url: str | None = None, **fields: Any
+    ) -> RemoteRun:
         """Have it run later, and return at once; the run outlives this program and restarts of the server.
 
         Args:
             input, fields: as for `invoke`; a picture is an address or a data URL.
             idempotency_key: submitting again with the same key gives the same run.
+            callback_url: an address that is told how the run ended, by a signed POST.
 
         Raises:
-            BadInput: the input doesn't fit. Conflict: the key was used for something else.
+            BadInput: the input doesn't fit, or the callback's address may not be reached.
+            Conflict: the key was used for something else.
         """
         body = one_input(input, fields)
         headers = {"idempotency-key": idempotency_key} if idempotency_key is not None else None
-        accepted = read_json(self._connection.send("POST", self._path("/runs"), body=body, headers=headers))
+        params = {"callback_url": callback_url}
+        accepted = read_json(
+            self._connection.send("POST", self._path("/runs"), body=body, headers=headers, params=params)
+        )
         return RemoteRun(self._connection, accepted["id"])
 
     def details(self) -> dict[str, Any]:

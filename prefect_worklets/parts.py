@@ -30,6 +30,7 @@ from .connectors.secrets import Secrets, secrets_cipher
 from .connectors.shares import Shares
 from .connectors.store import Store
 from .connectors.web import Guard
+from .flows.callbacks import Callbacks
 from .flows.calling import WorkletCalls
 from .flows.changes import Changes
 from .flows.checkpoints import Checkpoints
@@ -107,6 +108,7 @@ class Parts:
             at_once=settings.runs_at_once, meters=self.run_meters, changes=self.changes,
         )  # fmt: skip
         self.reviews.woken = self.later.wake
+        self.callbacks = Callbacks(self.store, self.outgoing, bytes.fromhex(derived_key(data, "callbacks").decode()))
         self.schedules = Schedules(
             self.store, self.registry, self.queue, catch_up=settings.catch_up, submitted=self.later.wake
         )
@@ -145,7 +147,7 @@ class Parts:
     async def _load_and_work(self) -> None:
         await self._load()
         # Not before: a schedule whose worklet is not loaded looks like one whose worklet is gone.
-        await asyncio.gather(self.later.run(), self.schedules.run(), self.reviews.watch())
+        await asyncio.gather(self.later.run(), self.schedules.run(), self.reviews.watch(), self.callbacks.run())
 
     async def _load(self) -> None:
         """Worklets first: one whose model is still coming up says so by itself."""

@@ -20,7 +20,7 @@ from .worker_server import WorkerServer
 
 logger = logging.getLogger(__name__)
 
-_OPEN = ("queued", "running")
+_OPEN = ("queued", "running", "waiting")
 _TROUBLE_SECONDS = 0.5
 _LONGEST_TROUBLE_SECONDS = 10.0
 

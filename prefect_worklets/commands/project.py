@@ -177,6 +177,9 @@ def invoke(
         bool, typer.Option("--later", help="Submit it, print the run's id and go; `worklets runs show` tells the rest.")
     ] = False,
     key: Annotated[str | None, typer.Option(help="With --later: the same key again submits nothing new.")] = None,
+    callback: Annotated[
+        str | None, typer.Option(metavar="URL", help="With --later: an address that is told how the run ended.")
+    ] = None,
     data: DataOption = None,
 ) -> None:
     """Run a worklet and print its output as JSON."""
@@ -185,7 +188,7 @@ def invoke(
         body = _with_files(body, file)
     with client_of(data) as client:
         if later:
-            print(client.worklets[name].submit(body, idempotency_key=key).id)
+            print(client.worklets[name].submit(body, idempotency_key=key, callback_url=callback).id)
             return
         if output is not None and output.suffix.lower() in _PICTURES:
             _save_picture(client, name, body, output)

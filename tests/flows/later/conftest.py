@@ -12,14 +12,17 @@ import httpx
 import pytest
 from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.blanking import Blanks
+from prefect_worklets.connectors.egress import Egress
 from prefect_worklets.connectors.errors import WorkletsError
 from prefect_worklets.connectors.files import FileStore
 from prefect_worklets.connectors.layout import DataDirectory
+from prefect_worklets.connectors.outgoing import Outgoing
 from prefect_worklets.connectors.secrets import Secrets, secrets_cipher
 from prefect_worklets.connectors.secrets_api import secrets_routes
 from prefect_worklets.connectors.tables import Review
 from prefect_worklets.connectors.web import Guard, problem_response
 from prefect_worklets.flows import api, bundle
+from prefect_worklets.flows.callbacks import Callbacks
 from prefect_worklets.flows.calling import WorkletCalls
 from prefect_worklets.flows.changes import Changes
 from prefect_worklets.flows.checkpoints import Checkpoints
@@ -252,16 +255,36 @@ async def parts(store, tmp_path):
     queue = SubmittedRuns(store, lease_seconds=1.0)
     checkpoints = Checkpoints(tmp_path / "results")
     changes = Changes()
+    callbacks = Callbacks(store, Outgoing(), b"k" * 32)
     later = LaterRuns(queue, registry, engine, checkpoints, journal, recent, at_once=4, changes=changes)
     schedules = Schedules(store, registry, queue)
     routes = [
         *api.routes(
-            registry, guard, store, None, recent=recent, submitted=queue, nodes_of=later.nodes, changes=changes
+            registry,
+            guard,
+            store,
+            None,
+            recent=recent,
+            submitted=queue,
+            nodes_of=later.nodes,
+            changes=changes,
+            callback_of=callbacks.of,
         ),
         *secrets_routes(guard, secrets),
         *PrefectRunsApi(registry, guard, queue, later, checkpoints).routes(),
-        *LaterApi(registry, guard, store, queue, later, schedules, checkpoints, recent).routes(),
         *ReviewsApi(reviews, registry, guard, files, later.wake).routes(),
+        *LaterApi(
+            registry,
+            guard,
+            store,
+            queue,
+            later,
+            schedules,
+            checkpoints,
+            recent,
+            check_url=Egress().check,
+            callback_key=callbacks.shown_key,
+        ).routes(),
     ]
     transport = httpx.ASGITransport(
         app=Starlette(routes=routes, exception_handlers={WorkletsError: lambda _, error: problem_response(error)})
