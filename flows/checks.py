@@ -35,13 +35,17 @@ RUNNABLE_KINDS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "save": (frozenset({"row"}), frozenset({"table"})),
     "query": (frozenset(), frozenset({"sql"})),  # its arguments are the statement's own
     "http": (frozenset({"url"}), frozenset({"method"})),
+    "notify": (frozenset({"body"}), frozenset({"target"})),
     "call": (frozenset({"inputs"}), frozenset({"worklet"})),
     "review": (frozenset({"value"}), frozenset({"role"})),
     "decide": (frozenset({"value"}), frozenset()),
     "map": (frozenset(), frozenset({"over"})),  # its arguments are those of its code
 }
 # What it may be given besides.
-_OPTIONAL: Mapping[str, frozenset[str]] = {"http": frozenset(HTTP_ARGUMENTS)}
+_OPTIONAL: Mapping[str, frozenset[str]] = {
+    "http": frozenset(HTTP_ARGUMENTS),
+    "notify": frozenset({"title"}),
+}
 _JOIN = frozenset({"decision", "then", "otherwise"})
 
 

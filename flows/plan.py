@@ -29,6 +29,7 @@ from .graph import (
 from .graph import Step as PathStep
 from .hints import Parameter, adapter_of, name_of
 from .mapping import MapStep
+from .notifying import NotifyStep
 from .queries import QueryStep
 from .quickness import Pace
 from .requesting import HttpStep
@@ -134,6 +135,8 @@ class _Compiler:
         if node.kind == "http":
             given = {name: self.getter(each) for name, each in node.arguments.items()}
             return HttpStep(node, slot, given, definition.shape.returns if definition is not None else Any)
+        if node.kind == "notify":
+            return NotifyStep(node, slot, {name: self.getter(each) for name, each in node.arguments.items()})
         if node.kind == "call":
             return CallStep(node, slot, self.getter(node.arguments["inputs"]))
         if node.kind == "review":

@@ -217,6 +217,8 @@ class _Writer:
     def _call(self, node: GraphNode) -> str:
         if node.kind == "review":
             return self._asked(node)
+        if node.kind == "notify":
+            return self._notified(node)
         if node.kind in ("http", "call"):
             return self._request(node) if node.kind == "http" else self._called(node)
         made, usual, options = self._node(node)
@@ -283,6 +285,13 @@ class _Writer:
         parts += self._inline(node, node_id(str(node.settings["worklet"])), usual)
         given = self._text(node.arguments["inputs"])
         return f"{self._pw}.call({', '.join(parts)})({'**' if node.settings['by_name'] else ''}{given})"
+
+    def _notified(self, node: GraphNode) -> str:
+        """A node that sends a message."""
+        texts = [f"{name}={self._text(argument)}" for name, argument in node.arguments.items()]
+        usual = {"retries": 2, "backoff": 1.0, "timeout": 30.0}
+        parts = [_literal(node.settings["target"]), *texts, *self._inline(node, "notify", usual)]
+        return f"{self._pw}.notify({', '.join(parts)})"
 
     def _asked(self, node: GraphNode) -> str:
         """A node that asks a person."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .flows.deciding import decide
     from .flows.mapping import map
     from .flows.nodes import model, node, query, save
+    from .flows.notifying import notify
     from .flows.requesting import http
     from .flows.reviewing import Decision, review
     from .flows.secret_values import secret
@@ -86,6 +87,7 @@ __all__ = [
     "map",
     "model",
     "node",
+    "notify",
     "query",
     "review",
     "save",
@@ -105,6 +107,7 @@ _HOMES = {
     "call": ".flows.calling",
     "decide": ".flows.deciding",
     "http": ".flows.requesting",
+    "notify": ".flows.notifying",
     **dict.fromkeys(("Decision", "review"), ".flows.reviewing"),
     "map": ".flows.mapping",
     "secret": ".flows.secret_values",

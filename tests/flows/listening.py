@@ -18,6 +18,7 @@ class Listener(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.plan: list[tuple[int, dict[str, str], bytes]] = []
         self.asked: list[str] = []
+        self.bodies: list[bytes] = []
         self.connections = 0
         self.held = threading.Event()
 
@@ -37,6 +38,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.server.asked.append(f"{self.command} {self.path}")
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.server.bodies.append(body)
         if self.path.startswith("/slow"):
             self.server.held.wait(10)
         parts = urlsplit(self.path)
