@@ -140,6 +140,16 @@ def _load_apart(
         faults.extend(error.faults or [definition_fault(error.detail, place=place, type="requirements")])
         return
     for name, graph in graphs.items():
+        faults += [
+            definition_fault(
+                f"node {node.id!r} calls the worklet {node.settings.get('worklet')!r}, which is not in its process.",
+                node=node.id,
+                place=Place(str(modules[0].path), node.source.line if node.source else modules[0].line),
+                fix="call it from a worklet without requirements",
+            )
+            for node in graph.nodes
+            if node.kind == "call"
+        ]
         if name in project.worklets:
             faults.append(
                 definition_fault(

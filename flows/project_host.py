@@ -35,6 +35,7 @@ from .checkpoints import Checkpoints
 from .context import Answer, Services
 from .engine import LATER_SECONDS, Engine, Execution
 from .project import Project, load_project
+from .reviews import Reviews
 from .worklet import Worklet
 
 logger = logging.getLogger(__name__)
@@ -165,7 +166,7 @@ class ProjectHost:
             "models": context.model_versions,
         }
         error = execution.error
-        if error is None:
+        if error is None and execution.state == "completed":
             try:
                 result = execution.plan.output(execution.values)
                 found["output"] = await asyncio.to_thread(worklet.fitted_output, result)
@@ -229,7 +230,10 @@ async def _serve(options: argparse.Namespace) -> None:
     secrets = Secrets(store, secrets_cipher(data, os.environ.get("WORKLETS_SECRETS_KEY")))
     await asyncio.to_thread(secrets.refresh)
     watching = asyncio.create_task(secrets.watch())
-    services = Services(store=store, files=files, images=ImageLoader(files, egress), outgoing=outgoing, secrets=secrets)
+    services = Services(
+        store=store, files=files, images=ImageLoader(files, egress), outgoing=outgoing, secrets=secrets,
+        reviews=Reviews(store, blanks=Blanks(lambda: secrets.values)),
+    )  # fmt: skip
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -172,7 +172,7 @@ class RemoteExecution(Execution):
         self.context.model_versions.update(found["models"])
         if found["failure"] is not None:
             self.error = as_error(found["failure"])
-        else:
+        elif self.state == "completed":
             self.values[-1] = found["output"]
 
 

@@ -23,6 +23,7 @@ from prefect_worklets.flows.engine import Engine, Execution
 from prefect_worklets.flows.project import load_project
 from prefect_worklets.flows.project_hosts import ProjectHosts
 from prefect_worklets.flows.registry import Registry
+from prefect_worklets.flows.reviews import Reviews
 from sqlmodel import select
 
 OLD = """
@@ -79,6 +80,10 @@ def spelled(ask: Ask) -> str:
 @pw.worklet(requirements=["humanize==4.4.0"])
 def asked(ask: Ask) -> dict:
     return pw.save("asked")(joined(spell(ask), pw.model("sums", timeout=5)(rows(ask))))
+
+@pw.worklet(requirements=["humanize==4.4.0"])
+def judged(ask: Ask):
+    return pw.review(title="Is it right?")(spell(ask))
 
 @pw.worklet(timeout=60, requirements=["humanize==4.4.0"])
 def waits(ask: Ask) -> int:
@@ -244,11 +249,39 @@ async def test_a_killed_process_costs_what_was_inside_it(parts: Parts) -> None:
     assert (parts.folder / "first").read_text() == "x"  # it had ended, and was not run again
 
 
+async def test_a_run_waits_for_a_person_and_goes_on(parts: Parts) -> None:
+    await pushed(parts)
+    reviews = Reviews(parts.store)
+    execution = await parts.begun("judged", b'{"number": 1}', kept=True)
+    await execution.finish()
+    assert (execution.state, execution.error) == ("suspended", None)
+    (question,) = reviews.waiting(ME)
+    assert (question.title, question.value) == ("Is it right?", b'"4.4.0 2 me"')
+    reviews.decide(question.id, ME, {"approved": True})
+    context = parts.engine.context("judged", 1, ME, run_id=execution.context.run_id)
+    live = parts.registry.get("judged")
+    again = live.worklet.kept_execution(
+        parts.engine, live.worklet.input.from_json(b'{"number": 1}'), context, parts.checkpoints
+    )
+    await again.finish()
+    assert b'"approved":true' in live.worklet.fitted_output(again.plan.output(again.values))
+
+
+async def test_calls_of_other_worklets_are_refused(parts: Parts) -> None:
+    module = (
+        'import prefect_worklets as pw\n@pw.worklet(requirements=["humanize==4.4.0"])\ndef one(a: int) -> int:\n'
+        '    return pw.call("told")(number=a)\n'
+    )
+    with pytest.raises(DefinitionError, match="call it from a worklet without requirements"):
+        await parts.push(one=module, new=NEW, shared="def plus_one(number):\n    return number\n")
+
+
 async def test_a_process_that_nobody_asks_ends_and_starts_again(
     store: Any, tmp_path: Path, environments_folder: Path
 ) -> None:
     data = DataDirectory(tmp_path / "data").prepare()
-    hosts = ProjectHosts(data, Environments(environments_folder), Sums(), idle_seconds=0.2)
+    variables = {"WORKLETS_DATABASE_URL": store.url}
+    hosts = ProjectHosts(data, Environments(environments_folder), Sums(), idle_seconds=0.2, variables=variables)
     hosts.start()
     parts = await pushed(Parts(store, hosts, tmp_path, tmp_path))
     (process,) = hosts._hosts.values()
