@@ -16,6 +16,7 @@ from ..connectors.store import Store
 from ..connectors.tables import ModelVersion
 from .artifacts import ArtifactStore, prepare_bentoml
 from .batching import Batcher, judge
+from .bounds import UNBOUND, Bounds
 from .environments import Environments
 from .failures import model_failed
 from .host_link import HostLink, HostSlot
@@ -32,7 +33,6 @@ from .zoo import Weights, ZooEntry
 
 logger = logging.getLogger(__name__)
 
-PROBE_TIMEOUT = 120.0
 _WATCH_SECONDS = 1.0
 
 
@@ -49,6 +49,7 @@ class Deployer:
         weights: where the zoo finds its files; fetched into `data` if None.
         environments: makes environments of models' own; below `data` if None.
         idle_seconds: the process of a model with its own environment is stopped after so long without a call.
+        bounds: what a model may take.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Deployer:
         weights: Weights | None = None,
         environments: Environments | None = None,
         idle_seconds: float | None = IDLE_SECONDS,
+        bounds: Bounds = UNBOUND,
     ) -> None:
         self.records = ModelRecords(store)
         self.artifacts = ArtifactStore(data)
@@ -70,9 +72,12 @@ class Deployer:
         self._data = data
         self._weights = weights or Weights(data.weights)
         self._limit = in_process_limit
-        self._link = link or HostLink(data.socket("host"), internal_key)
+        self._bounds = bounds
+        self._link = link or HostLink(data.socket("host"), internal_key, load_seconds=bounds.load_seconds)
         self.environments = environments or Environments(data.environments)
-        self._places = Places(data, internal_key, self._link, self.environments, idle_seconds, self._gave_up)
+        self._places = Places(
+            data, internal_key, self._link, self.environments, idle_seconds, self._gave_up, self._move_out, bounds
+        )
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._boot: str | None = None
@@ -219,11 +224,14 @@ class Deployer:
         loaded = self._loaded(row)
         if loaded is not None:
             return loaded
+        is_new = row.status in ("packaged", "failed")
         row = await self._update(row, status="starting", error=None)
+        if is_new:
+            await self._places.try_alone(row)
         slot = await self._slot(row)  # may take minutes: an environment may have to be made
         try:
             await slot.start()
-            answer = await slot.probe(PROBE_TIMEOUT)
+            answer = await slot.probe(self._bounds.probe_seconds)
             if answer is not None:
                 slot.signature.dump(answer)  # what cannot be sent to a caller is no answer
                 slot.signature = slot.signature.with_outputs_of(answer)
@@ -270,6 +278,37 @@ class Deployer:
                 logger.error("%s: %s answers again", slot.name, back.version)
             except WorkletsError as error:
                 logger.error("%s has no version that can answer in its place: %s", slot.name, error)
+
+    async def _move_out(self, slot: HostSlot) -> Slot:
+        """Give a version whose calls bring the shared host down a process of its own, for good. Raises WorkletsError.
+
+        Another model whose calls were in the host both times is moved as well: it is answered there, and nobody
+        but itself can end its process any more.
+        """
+        async with self._lock(slot.name):
+            row = await asyncio.to_thread(self.records.version, slot.name, slot.version)
+            loaded = self._loaded(row)
+            if loaded is not None and loaded is not slot:
+                return loaded
+            own = self._places.isolated(slot.tag, slot.manifest)
+            own.signature = slot.signature
+            try:
+                await own.start()
+            except WorkletsError:
+                await own.close()
+                raise
+            logger.error("%s has a process of its own from now on: the model host died twice under its calls", slot.tag)
+            await self._update(row, tier=own.tier, tier_reason="the model host died twice while it computed")
+            if self.router.live(slot.name) is slot:
+                self.router.swap(slot.name, own)
+            else:
+                self.router.keep_warm(own)
+        self.spawn(self._leave(slot))
+        return own
+
+    async def _leave(self, slot: HostSlot) -> None:
+        await self.router.drain(slot)
+        await slot.close()
 
     async def bring_warm(self, row: ModelVersion) -> ModelVersion:
         """Start and probe a version that is to answer by its own name only. Raises what `bring_live` raises."""

@@ -31,6 +31,12 @@ def model_failed(tag: str, error: BaseException) -> WorkletsError:
             f"The model {tag} needs the module {error.name}, which its environment does not have; deploy it with "
             "requirements=[...] that bring it, or with requirements='installed'."
         )
+    if isinstance(error, MemoryError):
+        said = f" ({error})" if str(error) else ""
+        return ModelFailed(
+            f"The model {tag} ran out of memory{said}; send less at once, take a smaller model, or let its process "
+            "have more (WORKLETS_MODEL_MEMORY)."
+        )
     message = str(error)
     if len(message) > MAX_MESSAGE:
         message = message[:MAX_MESSAGE] + "..."

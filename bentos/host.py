@@ -31,6 +31,7 @@ from ..connectors.errors import BadInput, NotAllowed, NotFound, SetupError, Work
 from ..connectors.layout import DataDirectory
 from ..connectors.lifeline import end_with, end_with_parent
 from .artifacts import ArtifactStore, prepare_bentoml
+from .bounds import LOAD_SECONDS, bound_memory
 from .failures import to_data
 from .frameworks.base import physical_cores
 from .hosted import HostedModel
@@ -39,7 +40,6 @@ from .model_log import ModelLog, listen_to_models, log_path
 logger = logging.getLogger(__name__)
 
 KEY_VARIABLE = "WORKLETS_INTERNAL_KEY"
-LOAD_TIMEOUT = 300.0
 
 
 class _Mounted:
@@ -133,7 +133,8 @@ class ModelHost:
         return _json({"boot": self._boot, "pid": os.getpid(), "models": sorted(self._mounted)})
 
     async def _load(self, request: Request) -> Response:
-        tag = str(orjson.loads(await request.body())["tag"])
+        asked = orjson.loads(await request.body())
+        tag, seconds = str(asked["tag"]), float(asked.get("seconds", LOAD_SECONDS))
         async with self._locks.setdefault(tag, asyncio.Lock()):
             mounted = self._mounted.get(tag)
             if mounted is not None and mounted.model.is_outdated():
@@ -141,11 +142,11 @@ class ModelHost:
                 await mounted.stop()
                 mounted = None
             if mounted is None:
-                self._mounted[tag] = await self._mount(tag)
+                self._mounted[tag] = await self._mount(tag, seconds)
                 logger.info("Loaded %s", tag)
         return _json({"loaded": tag})
 
-    async def _mount(self, tag: str) -> _Mounted:
+    async def _mount(self, tag: str, seconds: float) -> _Mounted:
         if self._warming is not None:
             await self._warming
         from .service import build_app
@@ -153,7 +154,7 @@ class ModelHost:
         name, _, version = tag.partition(":")
         log = ModelLog(log_path(self._logs, name, version)) if self._logs is not None else None
         model = HostedModel(tag, self._artifacts.folder(tag), limit=self._threads, log=log)
-        await model.load(LOAD_TIMEOUT)
+        await model.load(seconds)
         mounted = _Mounted(model, build_app(model))
         await mounted.started()
         # A model is many objects that live as long as the process: the collector need not look at them again.
@@ -240,26 +241,33 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="the instance's data directory")
     parser.add_argument("--socket", type=Path, help="the Unix socket to listen on (default: run/host.sock in it)")
     parser.add_argument("--alone", action="store_true", help="it is for one model, which all its output is of")
+    parser.add_argument("--memory", type=int, help="bytes that it may allocate (default: no limit)")
     options = parser.parse_args(arguments)
     key = os.environ.get(KEY_VARIABLE)
     if not key:
         raise SystemExit(str(SetupError(f"{KEY_VARIABLE} is not set; the model host is started by `worklets up`.")))
     end_with_parent()
     data = DataDirectory(options.data.resolve())
-    serve(data, options.socket or data.socket("host"), key, alone=options.alone)
+    serve(data, options.socket or data.socket("host"), key, options.memory, alone=options.alone)
 
 
-def serve_alone(root: str, path: str, key: str, log: str) -> None:
+def serve_alone(root: str, path: str, key: str, log: str, memory: int | None) -> None:
     """Be the host of one isolated model, in a process that was forked for it; prints go to the file `log`."""
     end_with(os.getppid())
     with open(log, "ab", buffering=0) as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
-    serve(DataDirectory(Path(root)), Path(path), key, alone=True)
+    serve(DataDirectory(Path(root)), Path(path), key, memory, alone=True)
 
 
-def serve(data: DataDirectory, path: Path, key: str, *, alone: bool = False) -> None:
-    """Run a host on a Unix socket until it is told to stop; `alone` for one model, which all its output is of."""
+def serve(data: DataDirectory, path: Path, key: str, memory: int | None = None, *, alone: bool = False) -> None:
+    """Run a host on a Unix socket until it is told to stop.
+
+    Args:
+        memory: bytes that it may allocate.
+        alone: it is for one model, which all its output is of.
+    """
+    bound_memory(memory)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True)
     prepare_bentoml(data)
     if not alone:

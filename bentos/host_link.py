@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from ..connectors.errors import ModelFailed, NotFound, TookTooLong, Unavailable
+from .bounds import LOAD_SECONDS
 from .failures import from_data, too_long
 from .manifest import Manifest
-from .slots import LOAD_TIMEOUT, Prediction, Served
+from .slots import Prediction, Served, Slot
 from .socket_http import Answer, ConnectionLost, SocketClient
 from .wire import MEDIA_TYPE, WireError, decode, encode
 
@@ -34,6 +35,16 @@ class HostDied(Exception):
     """The host was lost with a call in it, which is not sent again."""
 
 
+class HostDiedTwice(ModelFailed):
+    """The shared host died twice with the same call or load in it."""
+
+    def __init__(self, tag: str, did: str) -> None:
+        super().__init__(
+            f"The model host died twice while {tag} {did}. Deploy it with isolate=True: then it has a process of its "
+            "own, whose log tells more."
+        )
+
+
 class HostLink:
     """Speaks to the shared host.
 
@@ -43,12 +54,22 @@ class HostLink:
         heal_seconds: how long to wait for a host that is away before giving up.
         resend: whether a call is sent again after the host died with it. Where the host has one model, the call may
             be what killed it.
+        load_seconds: how long loading may take.
     """
 
-    def __init__(self, socket: Path, key: str, *, heal_seconds: float = HEAL_SECONDS, resend: bool = True) -> None:
+    def __init__(
+        self,
+        socket: Path,
+        key: str,
+        *,
+        heal_seconds: float = HEAL_SECONDS,
+        resend: bool = True,
+        load_seconds: float = LOAD_SECONDS,
+    ) -> None:
         self._client = SocketClient(socket, {"authorization": f"Bearer {key}", "content-type": MEDIA_TYPE})
         self._heal_seconds = heal_seconds
         self._resend = resend
+        self._load_seconds = load_seconds
         self._loads: dict[str, asyncio.Task[None]] = {}
 
     async def health(self) -> dict[str, Any]:
@@ -98,18 +119,22 @@ class HostLink:
 
     async def _load(self, tag: str) -> None:
         deadline = time.monotonic() + self._heal_seconds
-        body = orjson.dumps({"tag": tag})
+        body = orjson.dumps({"tag": tag, "seconds": self._load_seconds})
+        lost_in_flight = 0
         while True:
             try:
-                async with asyncio.timeout(LOAD_TIMEOUT + GRACE_SECONDS):
+                async with asyncio.timeout(self._load_seconds + GRACE_SECONDS):
                     answer = await self._client.request("POST", "/models", body)
                 break
             except ConnectionLost as error:
+                lost_in_flight += error.sent
+                if lost_in_flight > 1:
+                    raise HostDiedTwice(tag, "was loaded") from None
                 if time.monotonic() > deadline:
                     raise Unavailable(f"The model host is away ({error}), so {tag} cannot be loaded.") from None
                 await asyncio.sleep(_PAUSE_SECONDS)
             except TimeoutError:
-                raise TookTooLong(f"The model host did not load {tag} within {LOAD_TIMEOUT:g} s.") from None
+                raise TookTooLong(f"The model host did not load {tag} within {self._load_seconds:g} s.") from None
         _raise_error(answer)
 
     async def _call(self, tag: str, route: str, body: bytes, timeout: float) -> Any:
@@ -135,7 +160,7 @@ class HostLink:
                             raise Unavailable(f"The process of {tag} is away.") from None
                         lost_in_flight += error.sent
                         if lost_in_flight > 1:
-                            raise ModelFailed(f"The model host died twice while {tag} computed this answer.") from None
+                            raise HostDiedTwice(tag, "computed this answer") from None
                         await self.load(tag)
                         continue
                     if answer.status == NotFound.status:
@@ -151,13 +176,23 @@ class HostLink:
 
 
 class HostSlot:
-    """A model in the shared host."""
+    """A model in the shared host.
+
+    Args:
+        move_out: gives the slot of a process of the model's own, once its calls have brought the host down twice.
+    """
 
     tier = "shared-host"
     quick: Callable[[Any], Prediction] | None = None
     batcher: Batcher | None = None
 
-    def __init__(self, tag: str, manifest: Manifest, link: HostLink) -> None:
+    def __init__(
+        self,
+        tag: str,
+        manifest: Manifest,
+        link: HostLink,
+        move_out: Callable[[HostSlot], Awaitable[Slot]] | None = None,
+    ) -> None:
         self.tag = tag
         self.manifest = manifest
         self.name, _, self.version = tag.partition(":")
@@ -165,6 +200,7 @@ class HostSlot:
         self.in_flight = 0
         self.served = Served()
         self._link = link
+        self._move_out = move_out
 
     async def start(self) -> None:
         """Have the host load it."""
@@ -175,8 +211,18 @@ class HostSlot:
         return await self._link.probe(self.tag, timeout)
 
     async def call(self, values: Mapping[str, Any], timeout: float) -> Any:
-        """The host's answer."""
-        return await self._link.call(self.tag, values, timeout)
+        """The host's answer. If the host dies over it again, the model gets a process of its own, which is asked."""
+        try:
+            return await self._link.call(self.tag, values, timeout)
+        except HostDiedTwice:
+            if self._move_out is None:
+                raise
+        own = await self._move_out(self)
+        own.in_flight += 1
+        try:
+            return await own.call(values, timeout)
+        finally:
+            own.in_flight -= 1
 
     async def close(self) -> None:
         """Have the host let go of it."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..connectors.errors import DefinitionError, WorkletsError
+from ..connectors.errors import DefinitionError, TookTooLong, WorkletsError
 from .failures import model_failed, too_long
 from .frameworks import Loaded, framework_named
 from .manifest import SAMPLE_FILE, Manifest, read_manifest
@@ -52,7 +52,13 @@ class HostedModel:
         def load() -> Loaded:
             return framework_named(self.manifest.framework).load(self.folder, self.manifest)
 
-        self._loaded = await self.in_thread(load, timeout)
+        try:
+            self._loaded = await self.in_thread(load, timeout)
+        except TookTooLong:
+            raise TookTooLong(
+                f"The model {self.tag} did not load within {timeout:g} s. If it needs longer, set "
+                "WORKLETS_MODEL_LOAD_SECONDS; if it waits for something, end that."
+            ) from None
 
     async def predict(self, values: Mapping[str, Any], timeout: float) -> Any:
         """Its answer. Raises ModelFailed, TookTooLong, and BadInput where the model itself refuses the input."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..connectors.errors import ModelFailed, TookTooLong, Unavailable
 from ..connectors.layout import DataDirectory
+from .bounds import UNBOUND, Bounds
 from .host import KEY_VARIABLE, serve_alone
 from .host_link import HostDied, HostLink
 from .manifest import Manifest
@@ -39,12 +40,17 @@ _PAUSE_SECONDS = 0.02
 _LOOK_SECONDS = 0.1
 _TAIL = 2_000
 _END_SECONDS = 5.0
+_HINTS = {
+    "SIGSEGV": "a fault in native code; look for a library that does not fit",
+    "SIGKILL": "killed from outside, perhaps for lack of memory",
+    "SIGABRT": "native code gave up",
+}
 
 
 class Spawner(Protocol):
     """Starts one kind of host process."""
 
-    async def spawn(self, data: DataDirectory, socket: Path, key: str, log: Path) -> HostChild:
+    async def spawn(self, data: DataDirectory, socket: Path, key: str, log: Path, memory: int | None) -> HostChild:
         """A process that is about to listen on `socket`."""
         ...
 
@@ -78,9 +84,9 @@ class ForkSpawner:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([f"{__package__}.host", f"{__package__}.service"])
 
-    async def spawn(self, data: DataDirectory, socket: Path, key: str, log: Path) -> HostChild:
+    async def spawn(self, data: DataDirectory, socket: Path, key: str, log: Path, memory: int | None) -> HostChild:
         """A fork. The key goes over a pipe, not over a command line that others may read."""
-        arguments = (str(data.root), str(socket), key, str(log))
+        arguments = (str(data.root), str(socket), key, str(log), memory)
         process = self._context.Process(target=serve_alone, args=arguments, daemon=True, name=socket.stem)
         await asyncio.to_thread(process.start)
         return _Forked(process)
@@ -115,11 +121,12 @@ class CommandSpawner:
     def __init__(self, python: Callable[[], Awaitable[Path]]) -> None:
         self._python = python
 
-    async def spawn(self, data: DataDirectory, socket: Path, key: str, log: Path) -> HostChild:
+    async def spawn(self, data: DataDirectory, socket: Path, key: str, log: Path, memory: int | None) -> HostChild:
         """A process that ends with this one."""
         python = await self._python()
         command = [str(python), "-m", f"{__package__}.host", "--data", str(data.root), "--socket", str(socket)]
         command.append("--alone")
+        command += ["--memory", str(memory)] * (memory is not None)
         variables = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")}
         variables |= {KEY_VARIABLE: key, "WORKLETS_PARENT": str(os.getpid())}
         with log.open("ab") as out:
@@ -158,6 +165,7 @@ class OwnHostSlot:
         spawner: starts its process.
         data: the instance's data directory.
         key: the instance's internal key.
+        bounds: what it may take.
         idle_seconds: without a call for so long the process is stopped; None keeps it.
         gave_up: told, with the reason, when its process has died again and again.
     """
@@ -174,6 +182,7 @@ class OwnHostSlot:
         data: DataDirectory,
         key: str,
         *,
+        bounds: Bounds = UNBOUND,
         idle_seconds: float | None = None,
         gave_up: Callable[[OwnHostSlot, str], None] | None = None,
     ) -> None:
@@ -188,6 +197,7 @@ class OwnHostSlot:
         self._spawner = spawner
         self._data = data
         self._key = key
+        self._bounds = bounds
         self._idle_seconds = idle_seconds
         self._child: HostChild | None = None
         self._link: HostLink | None = None
@@ -244,7 +254,10 @@ class OwnHostSlot:
                 return await ask(link)
             except HostDied:
                 await self._lost(child)
-                raise ModelFailed(f"The process of {self.tag} died while it computed this answer.") from None
+                raise ModelFailed(
+                    f"The process of {self.tag} died while it computed this answer ({_ending(child)}). It gets a new "
+                    "one; what it printed is in its log."
+                ) from None
             except Unavailable:
                 await self._lost(child)
                 if last_try:
@@ -291,11 +304,11 @@ class OwnHostSlot:
         socket = self._data.socket(f"m-{secrets.token_hex(6)}")
         self._data.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log.write_bytes(b"")
-        child = await self._spawner.spawn(self._data, socket, self._key, self.log)
+        child = await self._spawner.spawn(self._data, socket, self._key, self.log, self._bounds.memory)
         self._child = child
         try:
             await self._listens(child, socket)
-            link = HostLink(socket, self._key, heal_seconds=1.0, resend=False)
+            link = HostLink(socket, self._key, heal_seconds=1.0, resend=False, load_seconds=self._bounds.load_seconds)
             await link.load(self.tag)
         except BaseException as error:
             self._child = None
@@ -371,11 +384,12 @@ class OwnHostSlot:
             return ""
 
 
-def _ending(child: HostChild) -> str:
-    code = child.exit_code()
+def _ending(child: HostChild | None) -> str:
+    code = child.exit_code() if child is not None else None
     if code is None:
         return "killed"
     if code < 0:
         with contextlib.suppress(ValueError):
-            return signal.Signals(-code).name
+            name = signal.Signals(-code).name
+            return f"{name}: {_HINTS[name]}" if name in _HINTS else name
     return f"status {code}"

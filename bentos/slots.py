@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..connectors.errors import BadInput
 from ..connectors.meters import Meter
+from .bounds import LOAD_SECONDS
 from .failures import model_failed
 from .hosted import HostedModel
 from .manifest import Manifest
@@ -18,7 +19,6 @@ from .threads import use_one_native_thread
 if TYPE_CHECKING:
     from .batching import Batcher
 
-LOAD_TIMEOUT = 300.0
 # On the event loop below this; off it above. Between them a slot stays where it is.
 QUICK_NS = 300_000
 SLOW_NS = 500_000
@@ -105,8 +105,9 @@ class InProcessSlot:
     tier = "in-process"
     batcher: Batcher | None = None
 
-    def __init__(self, model: HostedModel) -> None:
+    def __init__(self, model: HostedModel, *, load_seconds: float = LOAD_SECONDS) -> None:
         self.model = model
+        self._load_seconds = load_seconds
         self.manifest = model.manifest
         self.name, _, self.version = model.tag.partition(":")
         self.signature = model.manifest.signature
@@ -118,7 +119,7 @@ class InProcessSlot:
 
     async def start(self) -> None:
         """Load the model in one of its threads."""
-        await self.model.load(LOAD_TIMEOUT)
+        await self.model.load(self._load_seconds)
         use_one_native_thread()
 
     async def probe(self, timeout: float) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from .bentos.bounds import Bounds
 from .bentos.deployer import Deployer
 from .bentos.pulse import Pulse
 from .bentos.rollout import Rollouts
@@ -79,6 +80,7 @@ class Parts:
             internal_key=internal_key or "",
             weights=weights,
             idle_seconds=settings.idle_seconds,
+            bounds=Bounds(settings.model_load_seconds, settings.model_memory),
         )
         self.outgoing = Outgoing(self.egress, settings.http_hosts)
         self.rollouts = Rollouts(self.store, self.deployer)

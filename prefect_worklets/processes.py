@@ -107,7 +107,9 @@ class Instance:
     def _host(self) -> ChildSpec:
         path = self.settings.data.socket("host")
         command = _python("prefect_worklets.bentos.host", "--data", str(self.settings.data.root))
-        return ChildSpec("host", [*command, "--socket", str(path)], self._shared(), unix_probe(path, self.internal_key))
+        memory = self.settings.model_memory
+        command += ["--socket", str(path), *(["--memory", str(memory)] if memory is not None else [])]
+        return ChildSpec("host", command, self._shared(), unix_probe(path, self.internal_key))
 
     def _app(self) -> ChildSpec:
         settings = self.settings

@@ -65,6 +65,15 @@ class Settings(BaseSettings):
         description="A model with an environment of its own gives up its process after so long without a call; the "
         "next call starts it again.",
     )
+    model_load_seconds: float = Field(
+        default=300, gt=0, description="Seconds that a model may take to load; after that its version has failed."
+    )
+    model_memory: int | None = Field(
+        default=None,
+        ge=200_000_000,
+        description="Bytes that one process of models (the shared host, or that of one model) may allocate; more is a "
+        "`MemoryError` in the model. By default no limit.",
+    )
     open_metrics: bool = Field(
         default=False, description="Let anybody who reaches the address read `/metrics`, without a key."
     )

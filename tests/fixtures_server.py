@@ -108,14 +108,17 @@ class Server:
                 self.process.wait()
 
 
-def start_server(data_dir: Path, port: int | None = None, *arguments: str, demo: bool = True) -> Server:
-    """Start an instance; the caller stops it."""
+def start_server(
+    data_dir: Path, port: int | None = None, *arguments: str, demo: bool = True, settings: dict[str, str] | None = None
+) -> Server:
+    """Start an instance with these environment variables; the caller stops it."""
     port = port or free_port()
     data_dir.mkdir(parents=True, exist_ok=True)
     log = data_dir.with_suffix(".log")
     command = [str(Path(sys.executable).with_name("worklets")), "up", "--data", str(data_dir), "--port", str(port)]
     command += ["--demo"] * demo + list(arguments)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("WORKLETS_", "PREFECT_"))}
+    environment |= settings or {}
     with log.open("ab") as stream:
         process = subprocess.Popen(
             command, stdout=stream, stderr=stream, env=environment, preexec_fn=die_with_parent, start_new_session=True

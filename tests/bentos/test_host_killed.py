@@ -51,7 +51,7 @@ async def test_a_restarted_host_gets_its_models_before_anybody_asks(thing, deplo
     link.close()
 
 
-async def test_a_model_that_kills_its_host_fails_and_does_not_do_it_for_ever(thing, router, host):
+async def test_a_model_that_kills_its_host_fails_and_does_not_do_it_for_ever(thing, deployer, router, host):
     starts = 0
 
     async def keep_alive() -> None:
@@ -63,8 +63,12 @@ async def test_a_model_that_kills_its_host_fails_and_does_not_do_it_for_ever(thi
             await asyncio.sleep(0.02)
 
     keeper = asyncio.create_task(keep_alive())
-    with pytest.raises(ModelFailed, match="died twice"):
+    with pytest.raises(ModelFailed, match=r"process of thing.* died while it computed.*status 3"):
         await router.predict("thing", {"what": "die"})
+    # From now on it can bring down nobody but itself.
+    row = await asyncio.to_thread(deployer.records.version, "thing", "1.0.0")
+    assert (row.tier, router.live("thing").tier) == ("isolated", "isolated")
+    assert "died twice" in row.tier_reason
     assert (await router.predict("thing", {"x": 5})).outputs["x"] == 5
     keeper.cancel()
     assert starts == 2
