@@ -165,7 +165,7 @@ class InProcessSlot:
         try:
             speaking.log = self.model.log
             outputs = self.model.loaded.predict(values)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # SystemExit or KeyboardInterrupt of a model would end the app
             self.model.note(error)
             failure = model_failed(self.model.tag, error)
             self.served.fail(failure)

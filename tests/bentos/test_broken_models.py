@@ -43,7 +43,7 @@ IN_LOAD: dict[str, tuple[str, tuple[str, ...], str]] = {
 # What goes wrong in a call, where, and the problem that its caller gets.
 IN_PREDICT: dict[str, tuple[str, tuple[str, ...], int, str]] = {
     "raises": ("raise ValueError('no such luck')", EVERY, 502, "raised ValueError: no such luck"),
-    "hangs": ("time.sleep(600)", EVERY, 504, "did not answer within 0.5 s"),
+    "hangs": ("time.sleep(600)", OWN, 504, "did not answer within 0.5 s"),
     "sys.exit": ("raise SystemExit('bye')", EVERY, 502, "raised SystemExit: bye"),
     "KeyboardInterrupt": ("raise KeyboardInterrupt", EVERY, 502, "raised KeyboardInterrupt"),
     "endless recursion": ("return self.predict(what)", EVERY, 502, "raised RecursionError"),

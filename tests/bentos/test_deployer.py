@@ -97,7 +97,7 @@ class TestDeploy:
             ("def predict(self, x: float = 1.0): raise ValueError('no weights')", "no weights"),
             ("def predict(self, x: float = 1.0): raise SystemExit('bye')", "SystemExit"),
             ("def load(self): raise OSError('no disk')\ndef predict(self, x: float = 1.0): return 1", "no disk"),
-            ("def predict(self, x: float = 1.0): return object()", "which is no data"),
+            ("def predict(self, x: float = 1.0): return object()", "is no data"),
             ("def predict(self, x: float): return 1\ndef sample(self): return {'x': 'text'}", "does not fit"),
         ],
     )
