@@ -18,6 +18,7 @@ from pathlib import Path
 from ..connectors.errors import NotFound
 from ..connectors.layout import DataDirectory
 from .manifest import MANIFEST_FILE, Manifest, check_name, check_version
+from .telemetry import send_none
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def prepare_bentoml(data: DataDirectory) -> None:
         logger.warning("bentoml was imported before its settings were made; its own defaults hold.")
     os.environ["BENTOML_HOME"] = str(data.bentoml)
     os.environ["BENTOML_DO_NOT_TRACK"] = "true"
+    send_none()
 
 
 class ArtifactStore:

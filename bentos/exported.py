@@ -26,6 +26,7 @@ from .predicting import PREDICT_LIMIT, Predicting
 from .router import DEFAULT_TIMEOUT, Router
 from .signature import Signature
 from .slots import InProcessSlot
+from .telemetry import send_none
 
 
 def service_of(folder: Path) -> Any:
@@ -56,6 +57,7 @@ class ExportedModel:
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
+        send_none()
         self._name = manifest.name
         tag = f"{manifest.name}:{manifest.version}"
         slot = InProcessSlot(HostedModel(tag, folder, limit=os.cpu_count() or 1))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from .bentos import telemetry
 from .children import ChildSpec, Probe
 from .ports import bind_next, port_of
 from .settings import Settings
@@ -73,6 +74,7 @@ class Instance:
             "PREFECT_HOME": str(data.prefect),
             "PREFECT_API_URL": self.prefect_api,
             "DO_NOT_TRACK": "1",
+            **telemetry.OFF,
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -13,6 +13,7 @@ import numpy as np
 from ...connectors.errors import DefinitionError
 from ..manifest import Manifest
 from ..signature import Field, Signature
+from ..telemetry import send_none
 from .base import Loaded, Saved, default_sample, physical_cores
 
 _FILE = "model.onnx"
@@ -80,6 +81,7 @@ class LoadedSession:
 
 def open_session(model: str | bytes) -> Any:
     """A session on the CPU, or a GPU where onnxruntime has one. Raises DefinitionError."""
+    send_none()
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
