@@ -7,12 +7,17 @@ import json
 from typing import Any
 
 import pytest
+from prefect_worklets.connectors.access import Principal, Role
 from prefect_worklets.connectors.errors import Conflict, DefinitionError
+from prefect_worklets.connectors.store import Store
+from prefect_worklets.flows.context import Services
 from prefect_worklets.flows.documents import read_document
+from prefect_worklets.flows.engine import Engine
 from prefect_worklets.flows.graph_differences import graph_differences
 from prefect_worklets.flows.importing import import_document
 from prefect_worklets.flows.project import load_file
-from prefect_worklets.flows.reviews import has_open
+from prefect_worklets.flows.reviews import Reviews, has_open
+from prefect_worklets.flows.submitted import SubmittedRuns
 from pydantic import BaseModel
 
 import prefect_worklets as pw
@@ -212,3 +217,37 @@ def test_a_review_comes_back_from_its_document(tmp_path):
     document = read_document(json.loads(graph.model_dump_json()) | {"name": "again"})
     again = load_file(import_document(document.model_dump(mode="json"), tmp_path)).graph("again")
     assert not graph_differences(document, again), graph_differences(document, again)
+
+
+@pytest.mark.integration
+async def test_a_decision_counts_once_in_postgresql(postgres_store_url):
+    store = Store(postgres_store_url)
+    reviews, queue = Reviews(store), SubmittedRuns(store)
+    row, _ = queue.submit("asking", 1, b"{}", None)
+    queue.claim("me", 1)
+    context = Engine(services=Services(store=store)).context("asking", 1, run_id=row.id)
+
+    async def ask(due: float | None, node: str) -> str:
+        options: dict[str, Any] = {"role": "operator", "value": b"1", "schema": {}, "on_due": {"value": 2}}
+        return (await reviews.ask(context, node, title="?", due_seconds=due, **options)).id
+
+    id = await ask(None, "review")
+    assert id == await ask(None, "review")
+    assert queue.suspend("me", row.id, lambda session: has_open(session, row.id))
+    people = [Principal(id=str(n), name=f"person {n}", role=Role.operator) for n in range(8)]
+
+    def decide(who: Principal) -> bool:
+        try:
+            return reviews.decide(id, who, {"approved": True}).decided_by == who.id
+        except Conflict:
+            return False
+
+    assert sum(await asyncio.gather(*(asyncio.to_thread(decide, who) for who in people))) == 1
+    assert queue.get(row.id).state == "queued"
+    await ask(0.001, "hurried")
+    await asyncio.sleep(0.01)
+    assert reviews.expire() == 1
+    assert [(each.node, each.state, each.decision) for each in reviews.of_run([row.id])] == [
+        ("review", "decided", {"approved": True}), ("hurried", "expired", 2),
+    ]  # fmt: skip
+    store.close()
