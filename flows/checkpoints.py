@@ -94,7 +94,7 @@ class _KeptStep(Step):
     def __init__(self, step: Step, run_id: str, checkpoints: Checkpoints, kept: dict[str, Any]) -> None:
         self.id, self.kind, self.slot = step.id, step.kind, step.slot
         self.retries, self.backoff, self.timeout = step.retries, step.backoff, step.timeout
-        self.timeout_ns = step.timeout_ns
+        self.timeout_ns, self.fallback = step.timeout_ns, step.fallback
         self.needs, self.feeds = step.needs, step.feeds
         self._step = step
         self._run_id = run_id

@@ -111,7 +111,7 @@ class BranchStep(Step):
     def __init__(self, step: Step, decision: int, arm: bool) -> None:
         self.id, self.kind, self.slot = step.id, step.kind, step.slot
         self.retries, self.backoff, self.timeout = step.retries, step.backoff, step.timeout
-        self.timeout_ns = step.timeout_ns
+        self.timeout_ns, self.fallback = step.timeout_ns, step.fallback
         self.needs, self.feeds = step.needs, step.feeds
         self.note_on_loop = step.note_on_loop  # type: ignore[method-assign]
         self._step = step

@@ -90,7 +90,7 @@ class _TaskStep(Step):
         self.id, self.kind, self.slot = step.id, step.kind, step.slot
         # The task has the retries and the limit: the engine must not add its own.
         self.retries, self.backoff, self.timeout = 0, 0.0, None
-        self.timeout_ns = step.timeout_ns
+        self.timeout_ns, self.fallback = step.timeout_ns, step.fallback
         self.needs, self.feeds = step.needs, step.feeds
         self._step = step
         self._position = position

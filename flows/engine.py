@@ -147,6 +147,10 @@ class Execution:
                 try:
                     value = step.try_quick(values, context)
                 except _FAILURES as error:
+                    if not (step.retries and worth_repeating(error)) and self._spare(step, began, error):
+                        began = _clock()
+                        position += 1
+                        continue
                     self.position = position
                     return self._quick_failure(step, began, error)
                 if value is NOT_QUICK:
@@ -155,6 +159,10 @@ class Execution:
                 ended = _clock()
                 took = ended - began
                 step.note_on_loop(took)
+                if took > step.timeout_ns and self._spare(step, began, _too_long(step)):
+                    began = _clock()
+                    position += 1
+                    continue
                 if took > step.timeout_ns:
                     self.position = position
                     self._fail(step, began, _too_long(step))
@@ -264,6 +272,8 @@ class Execution:
             if step.retries and worth_repeating(error):
                 self.retrying[step] = (began, error)
                 return False
+            if self._spare(step, began, error):
+                return True
             self._fail(step, began, error)
             raise _StepFailed from error
         if value is NOT_QUICK:
@@ -271,6 +281,8 @@ class Execution:
         took = _clock() - began
         step.note_on_loop(took)
         if took > step.timeout_ns:
+            if self._spare(step, began, _too_long(step)):
+                return True
             self._fail(step, began, _too_long(step))
             raise _StepFailed
         self.values[step.slot] = value
@@ -296,6 +308,8 @@ class Execution:
                 return False
             if attempt >= step.retries or not worth_repeating(failure):
                 self.entries.remove(entry)
+                if self._spare(step, began, failure):
+                    return True
                 self._fail(step, began, failure)
                 raise _StepFailed from failure
             logger.info("node %r failed (%r); attempt %d follows", step.id, failure, attempt + 2)
@@ -329,6 +343,16 @@ class Execution:
         entry = [step.id, step.kind, state, (began - self.origin) // 1000, (_clock() - began) // 1000, error]
         self.entries.append(entry)
         return entry
+
+    def _spare(self, step: Step, began: int, failure: BaseException) -> bool:
+        """Give a step that failed the value that stands for it; False if there is none, or the caller is at fault."""
+        if step.fallback is None or isinstance(failure, BadInput):
+            return False
+        self.values[step.slot] = step.fallback(self.values)
+        said = _as_error(step, failure, self.context.services.secrets).detail
+        logger.info("run %s of %s: %s; its on_error is taken", self.context.run_id, self.plan.name, said)
+        self._note(step, "completed", began, f"on_error was taken: {said}"[:_SHORT])
+        return True
 
     def _fail(self, step: Step, began: int, failure: BaseException) -> None:
         error = _as_error(step, failure, self.context.services.secrets)

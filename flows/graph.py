@@ -112,6 +112,12 @@ class Branch(_Part):
     arm: bool
 
 
+class Fallback(_Part):
+    """The value that a node has if it fails."""
+
+    value: JsonValue = None
+
+
 class GraphNode(_Part):
     """A node: what it does (`kind`, `function` or `settings`) and where each argument comes from."""
 
@@ -123,6 +129,7 @@ class GraphNode(_Part):
     retries: int = Field(default=0, ge=0, le=100)
     backoff: float = Field(default=0.0, ge=0, description="Seconds before the first retry; it doubles.")
     timeout: float | None = Field(default=None, gt=0, description="Seconds for one attempt.")
+    on_error: Fallback | None = Field(default=None, description="Its value if it fails; null fails the run.")
     when: Branch | None = Field(default=None, description="Run only if the decision went this way.")
     quick: bool | None = Field(default=None, description="Run on the event loop: yes, no, or as measured (null).")
     input_schema: dict[str, Any] = Field(default_factory=dict)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, Protocol, Self, TypedDict, TypeVar, Unpack, cast, overload
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from ..connectors.errors import DefinitionError
 from .context import ask_model
 from .faults import Place, caller_locals, caller_place, definition_fault
-from .graph import Kind
-from .hints import Parameter, Shape, shape_of
+from .graph import Fallback, Kind
+from .hints import Parameter, Shape, adapter_of, name_of, shape_of
 from .queries import DEFAULT_LIMIT, parameters_of
 from .trace import current_trace
 
@@ -45,6 +45,7 @@ class NodeDefinition:
     retries: int = 0
     backoff: float = 0.0
     timeout: float | None = None
+    on_error: Fallback | None = None
     quick: bool | None = None
     description: str = ""
     place: Place | None = None
@@ -69,12 +70,28 @@ class NodeOptions(TypedDict, total=False):
     retries: int
     backoff: float
     timeout: float | None
+    on_error: JsonValue
     quick: bool | None
+
+
+def fallback_of(on_error: JsonValue) -> Fallback | None:
+    """What `on_error` says: None is "fail", anything else the node's value. Raises DefinitionError."""
+    if on_error == "fail":
+        return None
+    try:
+        return Fallback(value=on_error)
+    except ValidationError:
+        what = f"on_error is {on_error!r}, which is no JSON."
+        fault = definition_fault(what, place=caller_place(), fix='give "fail", or a value of text, numbers and lists')
+        raise DefinitionError("A node is defined wrongly.", faults=[fault]) from None
 
 
 def changed(definition: NodeDefinition, options: NodeOptions) -> NodeDefinition:
     """The definition with these options. Raises DefinitionError."""
-    made = replace(definition, **options)
+    given: dict[str, Any] = dict(options)
+    if "on_error" in given:
+        given["on_error"] = fallback_of(given["on_error"])
+    made = replace(definition, **given)
     found = [definition_fault(msg, node=made.name, place=caller_place()) for msg in _misfits(made)]
     if found:
         raise DefinitionError("A node is defined wrongly.", faults=found)
@@ -88,6 +105,13 @@ def _misfits(definition: NodeDefinition) -> Iterator[str]:
         yield f"backoff is {definition.backoff} seconds; it is 0 or more."
     if definition.timeout is not None and definition.timeout <= 0:
         yield f"timeout is {definition.timeout} seconds; it is more than 0, or None."
+    adapter = adapter_of(definition.shape.returns) if definition.on_error is not None else None
+    if adapter is not None and definition.on_error is not None:
+        try:
+            adapter.validate_python(definition.on_error.value)
+        except ValidationError:
+            wanted = name_of(definition.shape.returns)
+            yield f"on_error is {definition.on_error.value!r}, and it gives {wanted}."
 
 
 class Node(Generic[P, R]):
@@ -146,6 +170,7 @@ def node(
     retries: int = 0,
     backoff: float = 0.0,
     timeout: float | None = None,
+    on_error: JsonValue = "fail",
     quick: bool | None = None,
     name: str | None = None,
 ) -> NodeDecorator: ...
@@ -158,6 +183,7 @@ def node(
     retries: int = 0,
     backoff: float = 0.0,
     timeout: float | None = None,
+    on_error: JsonValue = "fail",
     quick: bool | None = None,
     name: str | None = None,
 ) -> Any:
@@ -167,6 +193,7 @@ def node(
         retries: how often a failed attempt is repeated.
         backoff: seconds before the first repeat; each further wait doubles.
         timeout: seconds that one attempt may take.
+        on_error: "fail", or the node's value if all attempts fail.
         quick: True runs a plain function on the event loop (for well under a millisecond, no waiting), False in a
             thread; None decides by measuring.
         name: the node's name in the graph; the function's own if None.
@@ -191,6 +218,8 @@ def node(
             description=(inspect.getdoc(function) or "").partition("\n\n")[0],
             place=_place_of(function),
         )
+        if on_error != "fail":
+            definition = changed(definition, {"on_error": on_error})
         return Node(function, definition)
 
     return decorate if function is None else decorate(function)

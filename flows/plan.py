@@ -84,6 +84,11 @@ def compile_plan(document: GraphDocument, definitions: Mapping[str, NodeDefiniti
         slots[("node", node.id)] = len(document.inputs) + index
     compiler = _Compiler(slots, {node.id: node for node in ordered})
     steps = tuple(compiler.step(node, definitions.get(node.id)) for node in ordered)
+    for node, step in zip(ordered, steps, strict=True):
+        if node.on_error is not None:
+            definition = definitions.get(node.id)
+            returns = Parameter("value", definition.shape.returns if definition is not None else Any)
+            step.fallback = _constant(node.on_error.value, returns)
     positions = {node.id: index for index, node in enumerate(ordered)}
     steps = tuple(
         step if node.when is None else BranchStep(step, slots[("node", node.when.node)], node.when.arm)

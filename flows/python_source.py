@@ -30,7 +30,7 @@ from .nodes import node_id
 from .triggers import Cron, Kafka
 
 _WIDTH = 110
-_OPTIONS = ("retries", "backoff", "timeout", "quick")
+_OPTIONS = ("retries", "backoff", "timeout", "on_error", "quick")
 
 
 def python_source(document: GraphDocument, code: Code) -> str:
@@ -231,7 +231,7 @@ class _Writer:
     def _node(self, node: GraphNode) -> tuple[str, str, dict[str, Any]]:
         """How the node is written, the name that it has if nothing is said, and its options that are not as usual."""
         settings = node.settings
-        usual: Mapping[str, Any] = {"retries": 0, "backoff": 0.0, "timeout": None, "quick": None}
+        usual: Mapping[str, Any] = {"retries": 0, "backoff": 0.0, "timeout": None, "on_error": None, "quick": None}
         if node.kind in ("node", "map"):
             path = str(node.function)
             module, _, name = path.partition(":")
@@ -260,7 +260,10 @@ class _Writer:
         else:
             limit = f", limit={settings['limit']}" if settings["limit"] != 10_000 else ""
             written, default = f"{self._pw}.query({_literal(settings['sql'])}{limit})", "query"
-        return written, default, {key: getattr(node, key) for key in _OPTIONS if getattr(node, key) != usual[key]}
+        options = {key: getattr(node, key) for key in _OPTIONS if getattr(node, key) != usual[key]}
+        if "on_error" in options:
+            options["on_error"] = node.on_error.value if node.on_error is not None else "fail"
+        return written, default, options
 
     def _request(self, node: GraphNode) -> str:
         """A node that asks another server; it takes its options with its arguments."""
@@ -308,6 +311,8 @@ class _Writer:
 
     def _inline(self, node: GraphNode, usual_name: str, usual: Mapping[str, Any]) -> list[str]:
         named = [] if self._natural(node.id, usual_name) else [f"name={_literal(node.id)}"]
+        if node.on_error is not None:
+            named.append(f"on_error={_literal(node.on_error.value)}")
         return [*named, *(f"{key}={getattr(node, key)!r}" for key in usual if getattr(node, key) != usual[key])]
 
     def _arguments(self, node: GraphNode) -> list[str]:

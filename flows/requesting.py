@@ -23,7 +23,7 @@ from .graph import Argument, Constant, GraphNode
 from .hint_text import written_hint
 from .hints import Parameter, Shape, adapter_of, name_of
 from .inputs import Misfit, as_json_data
-from .nodes import NodeDefinition, node_id
+from .nodes import NodeDefinition, changed, node_id
 from .steps import Getter, Step, Values
 from .trace import current_trace
 
@@ -51,6 +51,7 @@ def http(
     backoff: float = _BACKOFF,
     timeout: float = TIMEOUT,
     max_bytes: int = MAX_BYTES,
+    on_error: Any = "fail",
 ) -> Any:
     """Send a request: `pw.http("GET", "https://api.example.com/users/{id}", path={"id": user.id}, returns=User)`.
 
@@ -70,6 +71,7 @@ def http(
         backoff: seconds before the first repeat; each further wait doubles. `Retry-After` may ask for more.
         timeout: seconds that one attempt may take.
         max_bytes: the largest answer.
+        on_error: "fail", or the node's value if all attempts fail.
 
     Raises:
         DefinitionError: outside a worklet's definition.
@@ -94,6 +96,8 @@ def http(
         backoff=backoff,
         timeout=timeout,
     )
+    if on_error != "fail":
+        definition = changed(definition, {"on_error": on_error})
     return trace.place(definition, (), given)
 
 

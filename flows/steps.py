@@ -59,6 +59,8 @@ class Step:
         self.retries = node.retries
         self.backoff = node.backoff
         self.timeout = node.timeout
+        # Its value if it fails; filled by the compiler.
+        self.fallback: Getter | None = None
         self.timeout_ns = int(node.timeout * 1e9) if node.timeout else _NEVER
         # Positions in the plan, filled by the compiler.
         self.needs: frozenset[int] = frozenset()

@@ -81,6 +81,7 @@ class Trace:
                 retries=definition.retries,
                 backoff=definition.backoff,
                 timeout=definition.timeout,
+                on_error=definition.on_error,
                 quick=definition.quick,
                 when=self.branches[-1] if self.branches else None,
                 input_schema=_inputs_schema(shape.parameters) if definition.function else {},
