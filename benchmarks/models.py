@@ -10,7 +10,6 @@ a little while nothing is asked, too. While one server is measured, the other is
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -33,6 +32,7 @@ from . import ours, subjects
 from .figures import median, quantile
 from .machine import describe
 from .processes import Tree, free_port, weight
+from .report import write
 from .subject import HERE, REPOSITORY, train
 from .subjects import BIN, Stage
 
@@ -250,11 +250,7 @@ def main() -> None:
     }
     page = text(result)
     print(page)
-    path = options.out / f"models-{result['taken_at'][:10]}-{machine['id']}"
-    options.out.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-    path.with_suffix(".md").write_text(page)
-    print(path.with_suffix(".md"))
+    print(*write(result, page, options.out, "models-"), sep="\n")
 
 
 if __name__ == "__main__":

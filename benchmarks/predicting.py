@@ -30,6 +30,7 @@ from .figures import median, quantile
 from .load import Plan
 from .machine import describe
 from .processes import free_port
+from .report import write
 from .subject import HERE, MODEL_FILE, REPOSITORY, train
 from .subjects import BIN, Server, Stage
 
@@ -191,11 +192,7 @@ def main() -> None:
     }
     page = text(result)
     print(page)
-    path = options.out / f"predicting-{result['taken_at'][:10]}-{machine['id']}"
-    options.out.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-    path.with_suffix(".md").write_text(page)
-    print(path.with_suffix(".md"))
+    print(*write(result, page, options.out, "predicting-"), sep="\n")
 
 
 if __name__ == "__main__":

@@ -92,11 +92,11 @@ def text(result: dict[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def write(result: dict[str, Any], page: str, folder: Path) -> list[Path]:
-    """Write both files, named by date and machine. A quick run never replaces a full one."""
+def write(result: dict[str, Any], page: str, folder: Path, what: str = "") -> list[Path]:
+    """Write both files, named by what was measured, date and machine. A quick run never replaces a full one."""
     folder.mkdir(parents=True, exist_ok=True)
-    kind = "-quick" if result["settings"]["quick"] else ""
-    stem = f"{result['taken_at'][:10]}-{result['machine']['id']}{kind}"
+    kind = "-quick" if result["settings"].get("quick") else ""
+    stem = f"{what}{result['taken_at'][:10]}-{result['machine']['id']}{kind}"
     data, text_file = folder / f"{stem}.json", folder / f"{stem}.md"
     data.write_text(json.dumps(result, indent=1) + "\n")
     text_file.write_text(page)

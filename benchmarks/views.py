@@ -8,7 +8,6 @@ that has seen nothing yet. Memory is the server's whole process tree, before and
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from .figures import median, quantile
 from .machine import describe
+from .report import write
 from .subject import HERE, REPOSITORY
 from .subjects import Stage
 from .view_subjects import App, gradio, ours, peers_python, streamlit, versions
@@ -217,11 +217,7 @@ def main() -> None:
     }
     page = text(result)
     print(page)
-    path = options.out / f"views-{result['taken_at'][:10]}-{machine['id']}"
-    options.out.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-    path.with_suffix(".md").write_text(page)
-    print(path.with_suffix(".md"))
+    print(*write(result, page, options.out, "views-"), sep="\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -21,7 +21,8 @@ from ..connectors.access import Principal, Role
 from ..connectors.errors import BadInput, Fault, TooLarge, WorkletsError
 from ..connectors.images import Image, ImageLoader
 from ..connectors.layout import DataDirectory
-from ..connectors.web import Guard, json_response, problem_response, read_json
+from ..connectors.responses import Handler, answering
+from ..connectors.web import Guard, json_response, read_json
 from . import zoo
 from .archive import archive
 from .dependants import DependantsOf, in_use, nobody
@@ -33,7 +34,6 @@ from .signature import Signature
 
 UPLOAD_LIMIT = 2_000_000_000
 
-Handler = Callable[[Request], Awaitable[Response]]
 _Body = TypeVar("_Body", bound=BaseModel)
 _Short = Annotated[str, StringConstraints(max_length=500)]
 
@@ -121,7 +121,7 @@ class ModelRoutes:
             ("GET", "/api/zoo", self.list_zoo),
             ("POST", "/api/zoo/{name}/deploy", self.deploy_from_zoo),
         ]
-        return [Route(path, _answering(handler), methods=[method]) for method, path, handler in table]
+        return [Route(path, answering(handler), methods=[method]) for method, path, handler in table]
 
     # --- asking a model -------------------------------------------------------------------------------
 
@@ -326,18 +326,6 @@ class ModelRoutes:
         entry = zoo.entry(request.path_params["name"])
         row = await self._deployer.deploy_entry(entry, name=options.name, tier=options.tier, created_by=principal.id)
         return json_response(show_version(row, full=True), 201)
-
-
-def _answering(handler: Handler) -> Handler:
-    """The handler, its errors as problem documents."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except WorkletsError as error:
-            return problem_response(error)
-
-    return answer
 
 
 async def _quietly(work: Awaitable[Any]) -> None:

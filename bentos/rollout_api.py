@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ..connectors.access import Role
-from ..connectors.errors import BadInput, WorkletsError
-from ..connectors.web import Guard, json_response, problem_response, read_json
+from ..connectors.errors import BadInput
+from ..connectors.responses import Handler, answering
+from ..connectors.web import Guard, json_response, read_json
 from .rollout import Rollouts
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def routes(rollouts: Rollouts, guard: Guard) -> list[BaseRoute]:
@@ -51,16 +49,4 @@ def routes(rollouts: Rollouts, guard: Guard) -> list[BaseRoute]:
         ("DELETE", path, clear),
         ("GET", path + "/differences", differences),
     ]
-    return [Route(path, _answering(handler), methods=[method]) for method, path, handler in table]
-
-
-def _answering(handler: Handler) -> Handler:
-    """The handler, its errors as problem documents."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except WorkletsError as error:
-            return problem_response(error)
-
-    return answer
+    return [Route(path, answering(handler), methods=[method]) for method, path, handler in table]

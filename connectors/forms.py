@@ -7,10 +7,10 @@ from typing import Any
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
-from starlette.types import Message, Scope
+from starlette.types import Scope
 
 from .errors import BadInput
+from .responses import with_body
 
 MAX_PARTS = 200
 
@@ -21,16 +21,7 @@ async def read_form(scope: Scope, body: bytes) -> tuple[dict[str, list[str | byt
     Raises:
         BadInput: it is no multipart form, or has too many parts.
     """
-    sent = False
-
-    async def receive() -> Message:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    request = Request(scope, receive)
+    request = with_body(scope, body)
     fields: dict[str, list[str | bytes]] = {}
     shown: dict[str, Any] = {}
     try:

@@ -6,13 +6,17 @@ Errors have one shape, `application/problem+json` (RFC 9457).
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message, Scope
 
 from .errors import BadInput, NotSignedIn, TooLarge, TooMany, WorkletsError
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 
 def problem(error: WorkletsError, instance: str | None = None) -> dict[str, Any]:
@@ -44,6 +48,18 @@ def problem_response(error: WorkletsError, headers: dict[str, str] | None = None
     )
 
 
+def answering(handler: Handler) -> Handler:
+    """The handler, with its errors as problem documents."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except WorkletsError as error:
+            return problem_response(error)
+
+    return answer
+
+
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A JSON answer by orjson; dates, numpy arrays and pydantic models are understood."""
     body = orjson.dumps(value, default=_jsonable, option=orjson.OPT_SERIALIZE_NUMPY)
@@ -55,6 +71,20 @@ def _jsonable(value: Any) -> Any:
     if dump is not None:
         return dump(mode="json")
     raise TypeError(f"a {type(value).__name__} is not JSON")
+
+
+def with_body(scope: Scope, body: bytes) -> Request:
+    """A request whose body has been read already, for what wants to read it itself."""
+    sent = False
+
+    async def receive() -> Message:
+        nonlocal sent
+        if sent:
+            return {"type": "http.disconnect"}
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return Request(scope, receive)
 
 
 async def read_body(request: Request, limit: int) -> bytes:

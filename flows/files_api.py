@@ -11,13 +11,13 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute
-from starlette.types import Message
 
 from ..connectors.access import Role
 from ..connectors.errors import BadInput, NotFound
 from ..connectors.file_addresses import file_url
 from ..connectors.files import INLINE_TYPES, FileStore
 from ..connectors.forms import said
+from ..connectors.responses import with_body
 from ..connectors.tables import StoredFile
 from ..connectors.web import Guard, json_response, read_body
 from .endpoints import route
@@ -84,17 +84,8 @@ async def file_response(files: FileStore, id: str) -> Response:
 
 
 async def _single_file(request: Request, body: bytes) -> tuple[bytes, str, str]:
-    sent = False
-
-    async def receive() -> Message:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
     try:
-        async with Request(request.scope, receive).form(max_files=2, max_fields=50) as form:
+        async with with_body(request.scope, body).form(max_files=2, max_fields=50) as form:
             found = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
             if len(found) != 1:
                 raise BadInput(f"The form has {len(found)} files; send exactly one (`curl -F file=@picture.jpg`).")
