@@ -7,17 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .client_handles import (
-    DEPLOY_SECONDS,
-    Model,
-    RemoteModels,
-    RemoteReviews,
-    RemoteRuns,
-    RemoteSchedules,
-    RemoteWorklet,
-    RemoteWorklets,
-    RemoteZoo,
-)
+from .client_deployed import DEPLOY_SECONDS, Model, RemoteModels, RemoteZoo
+from .client_handles import RemoteReviews, RemoteRuns, RemoteSchedules, RemoteWorklet, RemoteWorklets
 from .client_http import Connection, read_json, segment
 from .client_views import RemoteDrafts
 from .connectors.errors import SetupError
