@@ -13,6 +13,7 @@ from ...connectors.store import Store
 from ...connectors.web import Guard
 from ...flows.journal import RunRecord
 from ...flows.reviews import Reviews
+from ...flows.versions import WorkletVersions
 from ..branding import OUR_BRAND, Brand
 from ..builder import BuilderFiles
 from .assets import Assets
@@ -25,6 +26,7 @@ from .pages_models import model_detail, model_list
 from .pages_overview import overview, view_list
 from .pages_runs import run_detail, run_in_prefect, run_list
 from .pages_share import share_pages
+from .pages_versions import version_pages
 from .pages_worklets import worklet_detail, worklet_list
 from .queries import ConsoleQueries
 from .rendering import Renderer
@@ -93,6 +95,7 @@ def routes(
         "/console/runs/{id}/prefect": run_in_prefect,
         "/console/views": view_list,
         "/console/views/{slug}/edit": view_builder(store, builder_files),
+        **version_pages(WorkletVersions(store, data.projects)),
         **inbox_pages(reviews),
         **access_pages(),
         **share_pages(),

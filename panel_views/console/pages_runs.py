@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from starlette.responses import RedirectResponse, Response
 
 from ...connectors.access import Role
-from ...connectors.errors import NotFound
+from ...connectors.errors import BadInput, NotFound
 from ...connectors.tables import Run
 from ...flows.journal import RunRecord
 from .graph_svg import NodeState, graph_svg
@@ -41,11 +41,20 @@ class Bar:
 def run_list(site: Site, visit: Visit) -> Response:
     """/console/runs"""
     worklet, state = visit.query("worklet"), visit.query("state")
-    before = visit.query("before")
+    before, version, trigger = visit.query("before"), visit.query("version"), visit.query("trigger")
+    if version and (not version.isdecimal() or len(version) > 9):
+        raise BadInput(f"{version[:40]!r} is no version's number.")
     page = site.queries.runs(
-        worklet=worklet or None, state=state or None, principal=visit.sees_only, before=before or None
+        worklet=worklet or None,
+        state=state or None,
+        principal=visit.sees_only,
+        version=int(version) if version else None,
+        trigger=trigger or None,
+        before=before or None,
     )
-    filters = {key: value for key, value in (("worklet", worklet), ("state", state)) if value}
+    chosen = (("worklet", worklet), ("state", state), ("version", version), ("trigger", trigger))
+    filters = {key: value for key, value in chosen if value}
+    triggers = site.queries.triggers(visit.sees_only)
     names = site.queries.worklet_names()
     if worklet and worklet not in names:
         names = [*names, worklet]
@@ -57,8 +66,12 @@ def run_list(site: Site, visit: Visit) -> Response:
         callers=site.queries.caller_names(line.principal for line in page.lines),
         worklets=names,
         states=STATES,
+        triggers=triggers if not trigger or trigger in triggers else [*triggers, trigger],
         worklet=worklet,
         state=state,
+        version=version,
+        trigger=trigger,
+        is_filtered=bool(filters),
         sees_all=visit.sees_only is None,
         first_url="/console/runs" + ("?" + urlencode(filters) if filters else ""),
         is_first=not before,

@@ -30,6 +30,8 @@ from ..publishing import views_for
 HOUR_US = 3_600_000_000
 # Counting stops here: a busy instance has millions of runs a day, and the overview must stay cheap.
 MAX_COUNTED = 20_000
+# So many of the newest runs say which triggers there are to choose from.
+_LOOKED_AT = 2_000
 STATES = ("completed", "failed", "timed-out", "cancelled")
 
 
@@ -143,6 +145,8 @@ class ConsoleQueries:
         worklet: str | None = None,
         state: str | None = None,
         principal: str | None = None,
+        version: int | None = None,
+        trigger: str | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> RunPage:
@@ -152,6 +156,10 @@ class ConsoleQueries:
             question = question.where(col(Run.worklet) == worklet)
         if state:
             question = question.where(col(Run.state) == state)
+        if version is not None:
+            question = question.where(col(Run.version) == version)
+        if trigger:
+            question = question.where(col(Run.trigger) == trigger)
         if principal:
             question = question.where(col(Run.principal) == principal)
         if before:
@@ -296,6 +304,14 @@ class ConsoleQueries:
                 .where(col(WorkletVersion.number) == number)
             ).first()
         return graph if isinstance(graph, dict) else {}
+
+    def triggers(self, principal: str | None = None) -> list[str]:
+        """What started the last runs (of `principal`, or of anybody): api, run, cron and so on."""
+        newest = select(col(Run.trigger)).order_by(col(Run.started_us).desc()).limit(_LOOKED_AT)
+        if principal is not None:
+            newest = newest.where(col(Run.principal) == principal)
+        with self._store.read() as session:
+            return sorted(set(session.scalars(newest)))
 
     def worklet_names(self) -> list[str]:
         """The names of all worklets."""
