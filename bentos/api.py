@@ -27,6 +27,7 @@ from . import zoo
 from .archive import archive
 from .dependants import DependantsOf, in_use, nobody
 from .deployer import Deployer
+from .monitor_rule import MonitorRule
 from .predicting import PREDICT_LIMIT, Predicting
 from .presenting import show_model, show_version
 from .router import Router
@@ -48,6 +49,7 @@ class _Changes(BaseModel):
     description: str | None = Field(default=None, max_length=20_000)
     labels: dict[_Short, _Short] | None = Field(default=None, max_length=100)
     metadata: dict[_Short, JsonValue] | None = Field(default=None, max_length=200)
+    monitor: MonitorRule | None = None
     revision: str | None = None
 
 
@@ -185,7 +187,7 @@ class ModelRoutes:
         return {**show_model(model, live), "versions": [show_version(row) for row in versions]}
 
     async def change_model(self, request: Request) -> Response:
-        """`{"description"?, "labels"?, "metadata"?, "revision"?}`; 409 if the revision is not the one that is there."""
+        """`{"description"?, "labels"?, "metadata"?, "monitor"?, "revision"?}`; 409 for an old revision."""
         await self._guard(request, Role.builder, "change models")
         changes = _checked(_Changes, await read_json(request)).model_dump(exclude_none=True)
         revision = changes.pop("revision", None)

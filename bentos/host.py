@@ -268,10 +268,10 @@ def serve(data: DataDirectory, path: Path, key: str, memory: int | None = None, 
         alone: it is for one model, which all its output is of.
     """
     bound_memory(memory)
+    if not alone:
+        listen_to_models()  # before logging takes the stream
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True)
     prepare_bentoml(data)
-    if not alone:
-        listen_to_models()
     host = ModelHost(ArtifactStore(data), key, logs=None if alone else data.logs)
     config = uvicorn.Config(host, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
     server = uvicorn.Server(config)

@@ -1,9 +1,11 @@
-"""The routes that say how a model is doing: `/api/models/{name}/pulse` and `/logs`."""
+"""The routes that say how a model is doing: `/pulse`, `/logs` and `/samples` of `/api/models/{name}`."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+from sqlmodel import col, select
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -11,15 +13,25 @@ from starlette.routing import BaseRoute, Route
 from ..connectors.access import Role
 from ..connectors.errors import BadInput
 from ..connectors.layout import DataDirectory
+from ..connectors.store import Store
+from ..connectors.tables import ModelSample
 from ..connectors.web import Guard, json_response
 from .model_log import log_path, read_log
 from .pulse import Pulse
 from .records import ModelRecords
 
 MOST_LINES = 5_000
+MOST_SAMPLES = 1_000
 
 
-def insight_routes(records: ModelRecords, guard: Guard, data: DataDirectory, pulse: Pulse) -> list[BaseRoute]:
+def insight_routes(
+    records: ModelRecords,
+    guard: Guard,
+    data: DataDirectory,
+    pulse: Pulse,
+    store: Store,
+    blank: Callable[[str], str] = str,
+) -> list[BaseRoute]:
     """The routes.
 
     Args:
@@ -27,6 +39,8 @@ def insight_routes(records: ModelRecords, guard: Guard, data: DataDirectory, pul
         guard: knows who asks.
         data: where the logs lie.
         pulse: has the latest minutes.
+        store: has the samples.
+        blank: takes the instance's own secrets out of a text.
     """
 
     async def show_pulse(request: Request) -> Response:
@@ -39,23 +53,41 @@ def insight_routes(records: ModelRecords, guard: Guard, data: DataDirectory, pul
     async def show_logs(request: Request) -> Response:
         """The last lines that a version printed, with tracebacks; `?version=` (the live one), `?lines=` (200)."""
         await guard(request, Role.builder, "read the logs of models")
-        lines = _lines(request.query_params.get("lines", "200"))
+        lines = _number("lines", request.query_params.get("lines", "200"), MOST_LINES)
         return json_response(
             await asyncio.to_thread(_logs, request.path_params["name"], request.query_params.get("version"), lines)
         )
 
     def _logs(name: str, version: str | None, lines: int) -> dict[str, object]:
         row = records.live(name) if version is None else records.version(name, version)
-        found = read_log(log_path(data.logs, name, row.version), lines)
+        found = [blank(line) for line in read_log(log_path(data.logs, name, row.version), lines)]
         return {"model": name, "version": row.version, "tier": row.tier, "lines": found}
 
+    async def show_samples(request: Request) -> Response:
+        """What the model was asked and answered, newest first; `?version=`, `?limit=` (50)."""
+        await guard(request, Role.builder, "read the samples of models")
+        limit = _number("limit", request.query_params.get("limit", "50"), MOST_SAMPLES)
+        name, version = request.path_params["name"], request.query_params.get("version")
+        return json_response({"samples": await asyncio.to_thread(_samples, name, version, limit)})
+
+    def _samples(name: str, version: str | None, limit: int) -> list[dict[str, object]]:
+        records.model(name)
+        question = select(ModelSample).where(col(ModelSample.model_name) == name)
+        if version is not None:
+            question = question.where(col(ModelSample.version) == version)
+        with store.read() as session:
+            rows = session.exec(question.order_by(col(ModelSample.id).desc()).limit(limit)).all()
+        keys = ("version", "at", "seconds", "inputs", "outputs")
+        return [{key: getattr(row, key) for key in keys} for row in rows]
+
     return [
+        Route("/api/models/{name}/samples", show_samples, methods=["GET"]),
         Route("/api/models/{name}/pulse", show_pulse, methods=["GET"]),
         Route("/api/models/{name}/logs", show_logs, methods=["GET"]),
     ]
 
 
-def _lines(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_LINES:
-        raise BadInput(f"`lines` is {text[:20]!r}; give a number from 1 to {MOST_LINES}.")
+def _number(name: str, text: str, most: int) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+        raise BadInput(f"`{name}` is {text[:20]!r}; give a number from 1 to {most}.")
     return int(text)

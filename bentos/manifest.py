@@ -14,6 +14,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ..connectors.errors import BadInput, DefinitionError, Fault
+from .monitor_rule import MonitorRule
 from .signature import Signature
 
 MANIFEST_FILE = "manifest.json"
@@ -62,6 +63,7 @@ class Manifest(BaseModel):
         framework: which of bentos/frameworks loads it; `format` and `entry` are that framework's own.
         python, packages: the environment in which it was packed.
         sample: the sample input as JSON, if it is small; the exact one is in `sample.bin`.
+        monitor: what is to be kept of its requests ; None leaves it as it is.
         content_hash: SHA-256 over the files and this description, apart from name and version.
     """
 
@@ -79,6 +81,7 @@ class Manifest(BaseModel):
     serving: Serving = Field(default_factory=Serving)
     metadata: dict[str, Any] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
+    monitor: MonitorRule | None = None
     content_hash: str = ""
     size_bytes: int = 0
 
@@ -108,6 +111,8 @@ def content_hash(folder: Path, manifest: Manifest) -> str:
         del said["serving"]  # packages from before there was a choice keep their hash
     elif manifest.serving.batch == "auto":
         del said["serving"]["batch"]
+    if manifest.monitor is None:
+        del said["monitor"]
     digest.update(orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
     for path in _content_files(folder):
         with path.open("rb") as file:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import logging
 import os
 import sys
 import threading
@@ -100,14 +99,11 @@ def read_log(path: Path, lines: int) -> list[str]:
 
 
 def listen_to_models() -> None:
-    """From now on, keep what models print and log in this process. Calling it again changes nothing."""
+    """Keep what models print in this process from now on, and what they log if logging takes stderr after this."""
     if not isinstance(sys.stdout, Heard):
         sys.stdout = Heard(sys.stdout)
     if not isinstance(sys.stderr, Heard):
         sys.stderr = Heard(sys.stderr)
-    root = logging.getLogger()
-    if not any(isinstance(handler, _Listener) for handler in root.handlers):
-        root.addHandler(_Listener())
 
 
 class Heard(io.TextIOBase):
@@ -141,15 +137,6 @@ class Heard(io.TextIOBase):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-class _Listener(logging.Handler):
-    """Handlers that were made before hold the stream itself, so that logged lines need an ear of their own."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        log = speaking.log
-        if log is not None:
-            log.write(f"{record.levelname} {record.name}: {record.getMessage()}\n")
 
 
 def _theirs(error: BaseException) -> Any:

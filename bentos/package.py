@@ -27,6 +27,7 @@ from .manifest import (
     installed_versions,
     read_manifest,
 )
+from .monitor_rule import read_rule
 from .signature import Signature
 from .wire import WireError, encode
 
@@ -52,6 +53,7 @@ def pack(
     timeout: float | None = None,
     max_concurrency: int | None = None,
     batch: Literal["auto"] | bool | Mapping[str, Any] = "auto",
+    monitor: bool | Mapping[str, Any] | None = None,
     folder: Path | None = None,
 ) -> Path:
     """Write a package and return its folder.
@@ -68,6 +70,7 @@ def pack(
         requirements: what an environment of the model's own holds, as `name==version`; the string 'installed' names
             the packages of the model as they are installed here. The server's environment if empty.
         isolate: give it a process of its own.
+        monitor: what is kept of its requests; see MonitorRule.
         timeout: seconds that a call may take.
         max_concurrency: how many of its calls may compute at once.
         batch: whether calls that come while another computes go to the model as one array: "auto" where the server
@@ -83,6 +86,7 @@ def pack(
     serving = _serving(requirements, isolate, timeout, max_concurrency, batch)
     framework = framework_of(model)
     metadata = _plain(metadata or {}, "metadata")
+    rule = read_rule(monitor)
     own_folder = folder is None
     folder = Path(tempfile.mkdtemp(prefix="worklets-package-")) if folder is None else folder
     try:
@@ -109,6 +113,7 @@ def pack(
             description=description,
             credit=credit,
             serving=serving,
+            monitor=rule,
         )
         manifest.write(folder)
     except BaseException:

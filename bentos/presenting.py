@@ -7,6 +7,7 @@ from typing import Any
 from ..connectors.tables import Model, ModelVersion
 from .differences import differences
 from .manifest import Manifest
+from .monitor_rule import MonitorRule
 from .records import notes_revision
 
 
@@ -17,6 +18,7 @@ def show_model(model: Model, live: ModelVersion | None) -> dict[str, Any]:
         "description": model.description,
         "labels": model.labels,
         "metadata": model.facts,
+        "monitor": MonitorRule.model_validate(model.monitor or {}).model_dump(mode="json"),
         "revision": notes_revision(model),
         "live_version": model.live_version,
         "generation": model.generation,

@@ -111,6 +111,8 @@ class ModelRecords:
                         Model(name=manifest.name, description=manifest.description, labels=dict(manifest.labels))
                     )
                     session.flush()
+                if manifest.monitor is not None:
+                    _model(session, manifest.name).monitor = manifest.monitor.model_dump(mode="json")
                 session.add(row)
         except IntegrityError:
             raise _exists(manifest.name, version) from None

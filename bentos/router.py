@@ -110,7 +110,10 @@ class Router:
         except WorkletsError as error:
             slot.served.fail(error)
             raise
-        slot.served.answered.add(time.perf_counter() - began)
+        took = time.perf_counter() - began
+        slot.served.answered.add(took)
+        if slot.served.sampler is not None:
+            slot.served.sampler.offer(values, outputs, took)
         return Prediction(outputs, slot.name, slot.version)
 
     def names(self) -> list[str]:

@@ -39,19 +39,31 @@ class Prediction(NamedTuple):
     version: str
 
 
+class Offered(Protocol):
+    """Takes what was asked and answered, or lets it pass. Never raises and never waits."""
+
+    pause: float
+
+    def offer(self, values: Mapping[str, Any], outputs: Any, seconds: float) -> None:
+        """A call with an answer."""
+        ...
+
+
 class Served:
     """What a slot has answered since it was loaded.
 
     Attributes:
         answered: the calls that have an answer, by how long they took.
         failed: the calls that ended otherwise, by the name of what they raised.
+        sampler: is offered what was asked and answered; None where nobody keeps samples.
     """
 
-    __slots__ = ("answered", "failed")
+    __slots__ = ("answered", "failed", "sampler")
 
     def __init__(self) -> None:
         self.answered = Meter()
         self.failed: dict[str, int] = {}
+        self.sampler: Offered | None = None
 
     def fail(self, error: BaseException) -> None:
         """Count a call that raised."""
@@ -177,6 +189,8 @@ class InProcessSlot:
         self._waits += _WEIGHT * ((took > _WAITS_NS) - self._waits)
         self._note(computed if self._waits < _WAITS_SHARE else took)
         self.served.answered.add(took * 1e-9)
+        if self.served.sampler is not None:
+            self.served.sampler.offer(values, outputs, took * 1e-9)
         return Prediction(outputs, self.name, self.version)
 
     def _note(self, took_ns: int) -> None:

@@ -168,6 +168,8 @@ class Model(StoreTable, table=True):
     facts: dict[str, Any] = Field(
         default_factory=dict, sa_column=Column("metadata", JSON, nullable=False, server_default="{}")
     )
+    # What is kept of its requests (bentos.monitoring.MonitorRule); null is as usual.
+    monitor: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     live_version: str | None = None
     # Counts pointer swaps, so that several HTTP processes can acknowledge one.
     generation: int = 0
@@ -215,6 +217,20 @@ class ModelVersion(StoreTable, table=True):
     error: str | None = None
     created_by: str | None = None
     created_at: datetime = _time(default_factory=now)
+
+
+class ModelSample(StoreTable, table=True):
+    """What a model was asked once, and what it answered; values marked sensitive are not in it."""
+
+    __tablename__ = "model_sample"
+    __table_args__ = (Index("model_sample_by_model", "model_name", "id"),)
+    id: int | None = Field(default=None, primary_key=True)
+    model_name: str = Field(foreign_key="model.name", ondelete="CASCADE")
+    version: str
+    at: datetime = _time()
+    seconds: float = 0.0
+    inputs: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    outputs: Any = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class Project(StoreTable, table=True):

@@ -51,11 +51,11 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     Args:
         settings: by default those of the environment.
     """
+    if settings is None:  # as a process of its own, whose output is ours to listen to; before logging takes the stream
+        listen_to_models()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     for noisy in ("httpx", "httpcore", "alembic", "bentoml", "watchfiles"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    if settings is None:  # as a process of its own, whose output is ours to listen to
-        listen_to_models()
     parts = Parts(settings or Settings())
     views_at = parts.settings.views_url
     proxy = ViewsPool(views_at.split(",")) if views_at else None
@@ -115,7 +115,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             dependants=functools.partial(dependants_of_model, parts.store),
         ),
         *rollout_api.routes(parts.rollouts, parts.guard),
-        *insight_routes(parts.deployer.records, parts.guard, parts.data, parts.pulse),
+        *insight_routes(parts.deployer.records, parts.guard, parts.data, parts.pulse, parts.store, parts.blanks.text),
         *worklets_api.routes(
             parts.registry,
             parts.guard,

@@ -70,6 +70,7 @@ class Client:
         timeout: float | None = None,
         max_concurrency: int | None = None,
         batch: Literal["auto"] | bool | Mapping[str, Any] = "auto",
+        monitor: bool | Mapping[str, Any] | None = None,
         files: Iterable[str | Path] = (),
         description: str = "",
         tier: str = "auto",
@@ -93,6 +94,8 @@ class Client:
             max_concurrency: how many of its calls may compute at once; by default as many as the server has cores.
             batch: whether calls that come while another computes go to the model as one array: "auto" where the
                 server finds that right and quicker, True or {"max_size": rows} demands it, False never.
+            monitor: samples of its requests: True or False, or {"sensitive": ["ssn"], "per_minute": 60, "max_bytes":
+                20000, "keep": 1000, "days": 7}; None leaves what holds for the model, at first these numbers.
             files: files and folders to pack beside it.
             description: for people.
             tier: where it runs: auto, in-process, shared-host or isolated.
@@ -115,7 +118,7 @@ class Client:
             folder = pack(
                 model, name, version=version, sample_input=sample_input, metadata=metadata, labels=labels, files=files,
                 description=description, requirements=requirements or (), isolate=isolate, timeout=timeout,
-                max_concurrency=max_concurrency, batch=batch,
+                max_concurrency=max_concurrency, batch=batch, monitor=monitor,
             )  # fmt: skip
             try:
                 packed, digest = archive(folder)
@@ -288,6 +291,7 @@ def deploy(
     timeout: float | None = None,
     max_concurrency: int | None = None,
     batch: Literal["auto"] | bool | Mapping[str, Any] = "auto",
+    monitor: bool | Mapping[str, Any] | None = None,
     files: Iterable[str | Path] = (),
     description: str = "",
     tier: str = "auto",
@@ -307,6 +311,7 @@ def deploy(
         timeout=timeout,
         max_concurrency=max_concurrency,
         batch=batch,
+        monitor=monitor,
         files=files,
         description=description,
         tier=tier,

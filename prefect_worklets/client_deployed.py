@@ -129,14 +129,22 @@ class Model:
         description: str | None = None,
         labels: Mapping[str, str] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        monitor: Mapping[str, Any] | None = None,
         revision: str | None = None,
     ) -> dict[str, Any]:
         """Change what is written of it; what is None stays.
 
         Args:
+            monitor: what is kept of its requests, as for `deploy`; the whole of it.
             revision: the one of `details()`; somebody else's change since then is then kept, and Conflict raised.
         """
-        changes = {"description": description, "labels": labels, "metadata": metadata, "revision": revision}
+        changes: dict[str, Any] = {
+            "description": description,
+            "labels": labels,
+            "metadata": metadata,
+            "monitor": monitor,
+            "revision": revision,
+        }
         given = {name: value for name, value in changes.items() if value is not None}
         found: dict[str, Any] = read_json(self._connection.send("PATCH", self._path(), body=given))
         return found
@@ -151,6 +159,12 @@ class Model:
         found: dict[str, Any] = self._connection.get(self._path("/logs"), lines=lines, version=self.version)
         printed: list[str] = found["lines"]
         return printed
+
+    def samples(self, limit: int = 50) -> list[dict[str, Any]]:
+        """What it (this version, if the handle has one) was asked and answered, newest first, as far as it is kept."""
+        answer = self._connection.get(self._path("/samples"), limit=limit, version=self.version)
+        found: list[dict[str, Any]] = answer["samples"]
+        return found
 
     def dependants(self) -> list[dict[str, Any]]:
         """The worklets that ask it and the views that run these: kind, name, through, live."""

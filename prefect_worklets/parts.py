@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from .bentos.bounds import Bounds
 from .bentos.deployer import Deployer
+from .bentos.monitoring import SampleBook
 from .bentos.pulse import Pulse
 from .bentos.rollout import Rollouts
 from .bentos.router import Router
@@ -72,6 +73,7 @@ class Parts:
         self.images = ImageLoader(self.files, self.egress)
         self.router = Router()
         self.pulse = Pulse(self.router)
+        self.samples = SampleBook(self.store, self.router)
         weights = Weights(data.weights, settings.zoo_mirror)
         self.deployer = Deployer(
             self.store,
@@ -129,6 +131,7 @@ class Parts:
         background.append(asyncio.create_task(self.registry.watch(), name="watch registry"))
         background.append(asyncio.create_task(self.secrets.watch(), name="watch secrets"))
         background.append(asyncio.create_task(self.pulse.run(), name="pulse of models"))
+        background.append(asyncio.create_task(self.samples.run(), name="samples of models"))
         try:
             with blanked_output(self.blanks):
                 yield

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from ...bentos.monitor_rule import MonitorRule
 from ...bentos.records import notes_revision
 from ...bentos.signature import Signature
 from ...connectors.access import Role
@@ -51,6 +52,7 @@ def model_detail(site: Site, visit: Visit) -> Response:
         inputs=fields(manifest, "inputs"),
         outputs=fields(manifest, "outputs"),
         credit=_text(manifest.get("credit")),
+        monitor=MonitorRule.model_validate(model.monitor or {}).model_dump(mode="json"),
         metadata=_pairs(model.facts),
         version_metadata=_pairs(manifest.get("metadata")),
         environment=environment(manifest),

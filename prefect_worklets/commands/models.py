@@ -124,6 +124,58 @@ def logs(
 
 
 @app.command()
+def samples(
+    name: NameArgument,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest.")] = 20,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a model (NAME, or NAME@VERSION) was asked and answered, newest first, as far as it is kept."""
+    with client_of(data) as client:
+        rows = client.models[name].samples(limit)
+    if not as_json:
+        rows = [{**row, **{key: _brief(row[key]) for key in ("inputs", "outputs")}} for row in rows]
+    columns = {"at": "AT", "version": "VERSION", "seconds": "SECONDS", "inputs": "ASKED", "outputs": "ANSWERED"}
+    print_rows(
+        rows, columns, as_json=as_json, none=f"No sample of {name} is kept; `models monitor` says what is to be."
+    )
+
+
+@app.command()
+def monitor(
+    name: NameArgument,
+    samples: Annotated[bool | None, typer.Option("--on/--off", help="Whether samples are kept.")] = None,
+    sensitive: Annotated[
+        list[str] | None, typer.Option(help="A field or column whose values are never kept; the whole list.")
+    ] = None,
+    per_minute: Annotated[float | None, typer.Option(help="At most so many a minute.")] = None,
+    keep: Annotated[int | None, typer.Option(help="At most so many samples.")] = None,
+    days: Annotated[float | None, typer.Option(help="None that is older.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(help="Of one sample, as JSON.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what is kept of a model's requests; without options, show it."""
+    asked = {"samples": samples, "sensitive": sensitive, "per_minute": per_minute, "keep": keep, "days": days,
+             "max_bytes": max_bytes}  # fmt: skip
+    changes = {key: value for key, value in asked.items() if value is not None}
+    with client_of(data) as client:
+        rule = client.models[name].details()["monitor"]
+        if changes:
+            rule = client.models[name].change(monitor={**rule, **changes})["monitor"]
+    if as_json:
+        print_json(rule)
+    else:
+        print_fields(rule, {"samples": "Samples", "per_minute": "A minute", "max_bytes": "Bytes each", "keep": "Kept",
+                            "days": "Days", "sensitive": "Sensitive"})  # fmt: skip
+
+
+def _brief(value: Any) -> str:
+    text = orjson.dumps(value).decode()
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+@app.command()
 def edit(
     name: NameArgument,
     description: Annotated[str | None, typer.Option(help="What people read of it.")] = None,

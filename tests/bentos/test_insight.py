@@ -105,7 +105,7 @@ class TestLog:
             return problem_response(error)
 
         access = Access(store)
-        routes = insight_routes(deployer.records, Guard(access), data, Pulse(router))
+        routes = insight_routes(deployer.records, Guard(access), data, Pulse(router), store)
         app = Starlette(routes=routes, exception_handlers={WorkletsError: told})
         with redirect_stdout(Heard(io.StringIO())):
             await router.predict("chatty", [[16.0]])

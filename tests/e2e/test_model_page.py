@@ -135,6 +135,9 @@ def test_pictures_texts_and_numbers(server: Server, visitor: LocalContext, clien
     expect(page.locator("[data-answer]")).to_contain_text("Ada <b>")
     expect(page.locator("[data-answer]")).to_contain_text("5")
     expect(page.locator("[data-log-lines]")).to_contain_text("blending Ada", timeout=15_000)
+    expect(page.locator(".samples tbody tr").first).to_contain_text("(picture, 30 x 20)", timeout=15_000)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("None is taken.")).to_be_visible()
     assert "blending Ada" in server.worklets("models", "logs", model.name).stdout
     model.delete()
 

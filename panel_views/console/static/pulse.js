@@ -3,6 +3,7 @@
 
 const pulse = document.querySelector("[data-pulse]");
 const logCard = document.querySelector("[data-log]");
+const samplesCard = document.querySelector("[data-samples]");
 const SVG = "http://www.w3.org/2000/svg";
 const WIDTH = 240;
 const HEIGHT = 56;
@@ -86,6 +87,25 @@ function showLog(found) {
   logCard.querySelector("[data-log-empty]").hidden = text !== "";
 }
 
+function showSamples({ samples }) {
+  const body = samplesCard.querySelector("tbody");
+  body.replaceChildren(
+    ...samples.map((sample) => {
+      const row = document.createElement("tr");
+      const texts = [new Date(sample.at).toLocaleTimeString(), sample.version, spoken(sample.seconds), JSON.stringify(sample.inputs), JSON.stringify(sample.outputs)];
+      texts.forEach((text, at) => {
+        const cell = row.insertCell();
+        cell.textContent = text.length > 200 ? `${text.slice(0, 199)}…` : text;
+        cell.className = at === 2 ? "number" : at > 2 ? "mono" : "muted";
+        if (at > 2) cell.title = text.slice(0, 2000);
+      });
+      return row;
+    }),
+  );
+  samplesCard.querySelector("[data-samples-frame]").hidden = samples.length === 0;
+  samplesCard.querySelector("[data-samples-empty]").hidden = samples.length > 0;
+}
+
 async function ask(address) {
   const response = await fetch(address, { headers: { accept: "application/json" } });
   if (!response.ok) throw new Error(await problemText(response));
@@ -97,6 +117,7 @@ async function look() {
   try {
     showPulse(await ask(pulse.dataset.pulse));
     if (logCard) showLog(await ask(logCard.dataset.log));
+    if (samplesCard) showSamples(await ask(samplesCard.dataset.samples));
     state.textContent = "";
   } catch (error) {
     state.textContent = `not up to date: ${error.message}`;
