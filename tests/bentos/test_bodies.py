@@ -220,7 +220,7 @@ def _noting(function, threads):
 
 async def test_an_answer_beyond_json(client, deployer, write_model):
     await deployer.deploy(
-        write_model("huge", "def predict(self, x: int = 1): return x * 2**80 if x else {'a': [0.0, float('inf')]}"),
+        write_model("huge", "def predict(self, x: int = 0): return x * 2**80 if x else {'a': [0.0, float('inf')]}"),
         tier="in-process",
     )
     assert "no JSON" in refused(await client.post(PREDICT.format("huge"), json={"inputs": 1}), 502)
