@@ -1,4 +1,4 @@
-"""The routes that say how a model is doing: `/pulse`, `/logs` and `/samples` of `/api/models/{name}`."""
+"""The routes that say how a model is doing: `/pulse`, `/logs`, `/samples` and `/drift` of `/api/models/{name}`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..connectors.layout import DataDirectory
 from ..connectors.store import Store
 from ..connectors.tables import ModelSample
 from ..connectors.web import Guard, json_response
+from .drift_watch import DriftWatch
 from .model_log import log_path, read_log
 from .pulse import Pulse
 from .records import ModelRecords
@@ -30,6 +31,7 @@ def insight_routes(
     data: DataDirectory,
     pulse: Pulse,
     store: Store,
+    drift: DriftWatch,
     blank: Callable[[str], str] = str,
 ) -> list[BaseRoute]:
     """The routes.
@@ -40,6 +42,7 @@ def insight_routes(
         data: where the logs lie.
         pulse: has the latest minutes.
         store: has the samples.
+        drift: compares them with the reference.
         blank: takes the instance's own secrets out of a text.
     """
 
@@ -80,7 +83,14 @@ def insight_routes(
         keys = ("version", "at", "seconds", "inputs", "outputs")
         return [{key: getattr(row, key) for key in keys} for row in rows]
 
+    async def show_drift(request: Request) -> Response:
+        """How far what a version (`?version=`, the live one) is asked has moved from its reference, by feature."""
+        await guard(request, Role.builder, "read the samples of models")
+        name, version = request.path_params["name"], request.query_params.get("version")
+        return json_response(await asyncio.to_thread(drift.of, name, version))
+
     return [
+        Route("/api/models/{name}/drift", show_drift, methods=["GET"]),
         Route("/api/models/{name}/samples", show_samples, methods=["GET"]),
         Route("/api/models/{name}/pulse", show_pulse, methods=["GET"]),
         Route("/api/models/{name}/logs", show_logs, methods=["GET"]),

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from ..connectors.errors import BadInput, DefinitionError, Fault
 from .archive import archive, unarchive
+from .drift import REFERENCE_FILE, reference_of
 from .environments import check_requirements
 from .frameworks import framework_of
 from .frameworks.custom import FILES_FOLDER
@@ -27,7 +28,7 @@ from .manifest import (
     installed_versions,
     read_manifest,
 )
-from .monitor_rule import read_rule
+from .monitor_rule import MonitorRule, read_rule
 from .signature import Signature
 from .wire import WireError, encode
 
@@ -54,6 +55,7 @@ def pack(
     max_concurrency: int | None = None,
     batch: Literal["auto"] | bool | Mapping[str, Any] = "auto",
     monitor: bool | Mapping[str, Any] | None = None,
+    reference: Any = None,
     folder: Path | None = None,
 ) -> Path:
     """Write a package and return its folder.
@@ -71,6 +73,7 @@ def pack(
             the packages of the model as they are installed here. The server's environment if empty.
         isolate: give it a process of its own.
         monitor: what is kept of its requests; see MonitorRule.
+        reference: inputs to compare with what it is asked later; by default the sample, if it has rows enough.
         timeout: seconds that a call may take.
         max_concurrency: how many of its calls may compute at once.
         batch: whether calls that come while another computes go to the model as one array: "auto" where the server
@@ -95,6 +98,7 @@ def pack(
         saved = framework.save(model, folder, metadata)
         _copy_files(files, folder / FILES_FOLDER)
         shown = _write_sample(sample_input, described, folder)
+        _write_reference(sample_input if reference is None else reference, described, folder, rule)
         packages = installed_versions(saved.packages)
         if requirements == INSTALLED:
             pinned = tuple(f"{package}=={found}" for package, found in packages.items())
@@ -151,6 +155,19 @@ def check_package(folder: Path) -> Manifest:
     if content_hash(folder, manifest) != manifest.content_hash:
         raise BadInput("The package's files are not those of its manifest; pack and send it again.")
     return manifest
+
+
+def _write_reference(given: Any, signature: Signature, folder: Path, rule: MonitorRule | None) -> None:
+    """Keep what the inputs look like, to find drift later. Raises DefinitionError if they don't fit the model."""
+    if given is None:
+        return
+    try:
+        values = signature.parse(given)
+    except BadInput as error:
+        raise DefinitionError("The reference does not fit the model's inputs.", faults=error.faults) from None
+    found = reference_of(values, signature, rule.sensitive if rule else ())
+    if found is not None:
+        (folder / REFERENCE_FILE).write_bytes(orjson.dumps(found.model_dump()))
 
 
 def _write_sample(sample: Any, signature: Signature, folder: Path) -> Any:

@@ -115,7 +115,9 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             dependants=functools.partial(dependants_of_model, parts.store),
         ),
         *rollout_api.routes(parts.rollouts, parts.guard),
-        *insight_routes(parts.deployer.records, parts.guard, parts.data, parts.pulse, parts.store, parts.blanks.text),
+        *insight_routes(
+            parts.deployer.records, parts.guard, parts.data, parts.pulse, parts.store, parts.drift, parts.blanks.text
+        ),
         *worklets_api.routes(
             parts.registry,
             parts.guard,

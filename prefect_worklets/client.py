@@ -71,6 +71,7 @@ class Client:
         max_concurrency: int | None = None,
         batch: Literal["auto"] | bool | Mapping[str, Any] = "auto",
         monitor: bool | Mapping[str, Any] | None = None,
+        reference: Any = None,
         files: Iterable[str | Path] = (),
         description: str = "",
         tier: str = "auto",
@@ -96,6 +97,8 @@ class Client:
                 server finds that right and quicker, True or {"max_size": rows} demands it, False never.
             monitor: samples of its requests: True or False, or {"sensitive": ["ssn"], "per_minute": 60, "max_bytes":
                 20000, "keep": 1000, "days": 7}; None leaves what holds for the model, at first these numbers.
+            reference: rows that it was trained on; what it is asked later is compared with them, to find drift. By
+                default the sample_input, if it has 50 rows or more.
             files: files and folders to pack beside it.
             description: for people.
             tier: where it runs: auto, in-process, shared-host or isolated.
@@ -118,7 +121,7 @@ class Client:
             folder = pack(
                 model, name, version=version, sample_input=sample_input, metadata=metadata, labels=labels, files=files,
                 description=description, requirements=requirements or (), isolate=isolate, timeout=timeout,
-                max_concurrency=max_concurrency, batch=batch, monitor=monitor,
+                max_concurrency=max_concurrency, batch=batch, monitor=monitor, reference=reference,
             )  # fmt: skip
             try:
                 packed, digest = archive(folder)
@@ -292,6 +295,7 @@ def deploy(
     max_concurrency: int | None = None,
     batch: Literal["auto"] | bool | Mapping[str, Any] = "auto",
     monitor: bool | Mapping[str, Any] | None = None,
+    reference: Any = None,
     files: Iterable[str | Path] = (),
     description: str = "",
     tier: str = "auto",
@@ -312,6 +316,7 @@ def deploy(
         max_concurrency=max_concurrency,
         batch=batch,
         monitor=monitor,
+        reference=reference,
         files=files,
         description=description,
         tier=tier,

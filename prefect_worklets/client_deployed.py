@@ -166,6 +166,11 @@ class Model:
         found: list[dict[str, Any]] = answer["samples"]
         return found
 
+    def drift(self) -> dict[str, Any]:
+        """How far what it is asked has moved from its reference: `says`, and `features` with distance, p, drifted."""
+        found: dict[str, Any] = self._connection.get(self._path("/drift"), version=self.version)
+        return found
+
     def dependants(self) -> list[dict[str, Any]]:
         """The worklets that ask it and the views that run these: kind, name, through, live."""
         found: list[dict[str, Any]] = self._connection.get(self._path("/dependants"))["dependants"]

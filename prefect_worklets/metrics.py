@@ -74,6 +74,15 @@ class WorkletsCollector(Collector):
             for error, count in list(slot.served.failed.items()):
                 failed.add_metric([*of, error], count)
         yield from (took, failed, busy)
+        distance = GaugeMetricFamily(
+            "worklets_model_drift", "Distance of what a model is asked from its reference, 0 to 1.",
+            labels=["model", "version", "feature"],
+        )  # fmt: skip
+        for found in self._parts.drift.latest():
+            for feature in found["features"]:
+                if feature["distance"] is not None:
+                    distance.add_metric([found["model"], found["version"], feature["feature"]], feature["distance"])
+        yield distance
         yield self._batches()
         yield self._shadows()
 

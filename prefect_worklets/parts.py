@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from .bentos.bounds import Bounds
 from .bentos.deployer import Deployer
+from .bentos.drift_watch import DriftWatch
 from .bentos.monitoring import SampleBook
 from .bentos.pulse import Pulse
 from .bentos.rollout import Rollouts
@@ -84,6 +85,7 @@ class Parts:
             idle_seconds=settings.idle_seconds,
             bounds=Bounds(settings.model_load_seconds, settings.model_memory),
         )
+        self.drift = DriftWatch(self.store, self.deployer.records, self.deployer.artifacts)
         self.outgoing = Outgoing(self.egress, settings.http_hosts)
         self.rollouts = Rollouts(self.store, self.deployer)
         self.hosts = ProjectHosts(
@@ -132,6 +134,7 @@ class Parts:
         background.append(asyncio.create_task(self.secrets.watch(), name="watch secrets"))
         background.append(asyncio.create_task(self.pulse.run(), name="pulse of models"))
         background.append(asyncio.create_task(self.samples.run(), name="samples of models"))
+        background.append(asyncio.create_task(self.drift.run(), name="drift of models"))
         try:
             with blanked_output(self.blanks):
                 yield

@@ -142,6 +142,18 @@ def samples(
 
 
 @app.command()
+def drift(name: NameArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Show how far what a model (NAME, or NAME@VERSION) is asked has moved from its reference, by feature."""
+    with client_of(data) as client:
+        found = client.models[name].drift()
+    if as_json:
+        print_json(found)
+        return
+    columns = {"feature": "FEATURE", "kind": "KIND", "distance": "DISTANCE", "p": "P", "drifted": "DRIFTED"}
+    print_rows(found["features"], columns, as_json=False, none=found["says"] or "Nothing can be compared yet.")
+
+
+@app.command()
 def monitor(
     name: NameArgument,
     samples: Annotated[bool | None, typer.Option("--on/--off", help="Whether samples are kept.")] = None,

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from prefect_worklets.bentos.drift_watch import DriftWatch
 from prefect_worklets.bentos.insight_api import insight_routes
 from prefect_worklets.bentos.model_log import MAX_BYTES, Heard, ModelLog, log_path, read_log, speaking, trim
 from prefect_worklets.bentos.package import pack
@@ -105,7 +106,14 @@ class TestLog:
             return problem_response(error)
 
         access = Access(store)
-        routes = insight_routes(deployer.records, Guard(access), data, Pulse(router), store)
+        routes = insight_routes(
+            deployer.records,
+            Guard(access),
+            data,
+            Pulse(router),
+            store,
+            DriftWatch(store, deployer.records, deployer.artifacts),
+        )
         app = Starlette(routes=routes, exception_handlers={WorkletsError: told})
         with redirect_stdout(Heard(io.StringIO())):
             await router.predict("chatty", [[16.0]])
