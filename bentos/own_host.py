@@ -16,6 +16,7 @@ import secrets
 import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -82,7 +83,10 @@ class ForkSpawner:
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([f"{__package__}.host", f"{__package__}.service"])
+        modules = ("fork_server", "host", "service")
+        self._context.set_forkserver_preload([f"{__package__}.{module}" for module in modules])
+        # From this thread, the loop's: the server ends with the thread that starts it.
+        forkserver.ensure_running()
 
     async def spawn(self, data: DataDirectory, socket: Path, key: str, log: Path, memory: int | None) -> HostChild:
         """A fork. The key goes over a pipe, not over a command line that others may read."""

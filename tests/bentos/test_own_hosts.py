@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
 
+import psutil
 import pytest
 from prefect_worklets.bentos.deployer import Deployer
 from prefect_worklets.connectors.errors import BadInput, DefinitionError, ModelFailed, TookTooLong
@@ -143,6 +146,37 @@ async def test_timeout_and_concurrency_of_the_package_hold(deployer, write_model
     await deployer.deploy(write_model("thing", BODY, isolate=True, timeout=0.3, max_concurrency=1))
     with pytest.raises(TookTooLong, match=r"0\.3 s"):
         await router.predict("thing", {"what": "sleep", "x": 600.0})
+
+
+APP = """
+import asyncio, pathlib, sys
+from multiprocessing import forkserver
+from prefect_worklets.bentos.own_host import ForkSpawner
+from prefect_worklets.connectors.layout import DataDirectory
+
+async def main():
+    data = DataDirectory(pathlib.Path(sys.argv[1])).prepare()
+    child = await ForkSpawner().spawn(data, data.socket("m"), "k", data.root / "log", None)
+    while not data.socket("m").exists():
+        await asyncio.sleep(0.02)
+    print(child.pid, forkserver._forkserver._forkserver_pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def test_they_end_with_an_app_that_is_killed(tmp_path):
+    app = subprocess.Popen([sys.executable, "-c", APP, str(tmp_path / "d")], stdout=subprocess.PIPE, text=True)
+    assert app.stdout is not None
+    pids = [int(word) for word in app.stdout.readline().split()]
+    assert len(pids) == 2
+    assert all(psutil.pid_exists(pid) for pid in pids)
+    app.kill()
+    app.wait()
+    app.stdout.close()
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=20)
+    assert alive == []
 
 
 async def test_an_idle_one_starts_again_when_it_is_asked(store, data, router, write_model):
