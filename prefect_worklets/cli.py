@@ -19,6 +19,7 @@ from .commands import (
     secrets,
     server,
     shares,
+    traffic,
     users,
     versions,
     views,
@@ -40,6 +41,7 @@ worker.add_to(app)
 graphs.add_to(app)
 versions.add_to(app)
 shares.add_to(views.app)
+traffic.add_to(models.app)
 app.add_typer(models.app, name="models")
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(runs.app, name="runs")

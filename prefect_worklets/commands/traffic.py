@@ -7,14 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from ..connectors.errors import BadInput
-from .models import NameArgument, app
+from .models import NameArgument
 from .options import DataOption, JsonOption, client_of
 from .output import print_json, print_rows
 
 ClearOption = Annotated[bool, typer.Option("--clear", help="End it.")]
 
 
-@app.command()
 def traffic(
     name: NameArgument,
     differences: Annotated[
@@ -34,7 +33,6 @@ def traffic(
     _tell(shown, as_json)
 
 
-@app.command()
 def split(
     name: NameArgument,
     shares: Annotated[
@@ -52,7 +50,6 @@ def split(
     _tell(shown, as_json)
 
 
-@app.command()
 def shadow(
     name: NameArgument,
     version: Annotated[str, typer.Argument(help="The version that listens.")] = "",
@@ -69,6 +66,12 @@ def shadow(
         model = client.models[name]
         shown = model.shadow(None) if clear else model.shadow(version, sample=sample, tolerance=tolerance)
     _tell(shown, as_json)
+
+
+def add_to(models: typer.Typer) -> None:
+    """Add the commands to `worklets models`."""
+    for command in (traffic, split, shadow):
+        models.command()(command)
 
 
 def _shares(given: list[str]) -> dict[str, float]:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -52,14 +53,23 @@ def test_example_runs_alone(file, tmp_path):
     run(tmp_path / file.name, {"WORKLETS_DATA_DIR": str(tmp_path / "data"), "PREFECT_HOME": str(tmp_path / "prefect")})
 
 
+def prefect_of(server):
+    """The address of the instance's Prefect, which the recorder tells a moment after its start."""
+    told = server.data_dir / "run" / "recorder.json"
+    for _ in range(400):
+        if told.exists():
+            return json.loads(told.read_text())["prefect"]["url"]
+        time.sleep(0.05)
+    raise AssertionError("the recorder has not begun")
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("story", STORIES, ids=lambda path: path.name)
 def test_story_runs_against_a_server(story, tmp_path, server):
     folder = tmp_path / story.name
     shutil.copytree(story, folder)
     environment = {"WORKLETS_DATA_DIR": str(server.data_dir), "WORKLETS_URL": server.url, "WORKLETS_KEY": server.key}
-    told = json.loads((server.data_dir / "run" / "recorder.json").read_text())
-    environment |= {"PREFECT_API_URL": told["prefect"]["url"], "PREFECT_HOME": str(tmp_path / "prefect")}
+    environment |= {"PREFECT_API_URL": prefect_of(server), "PREFECT_HOME": str(tmp_path / "prefect")}
     for file in sorted(folder.glob("[0-9]*")):
         if file.suffix in (".py", ".sh"):
             run(file, environment)
