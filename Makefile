@@ -19,7 +19,7 @@ demo: ## install, start everything, print the links; Ctrl-C stops it
 test: ## install, browser and PostgreSQL included, and run the tests
 	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint
 	@deploy/install/browser.sh
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: ## style, types and the arrows between the rooms
 	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint

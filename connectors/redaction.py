@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 _TOKENS = re.compile(r"(wk_|/login/|[Bb]earer )[A-Za-z0-9_\-]{16,}")
-_PASSWORDS = re.compile(r"(\w+://[^\s:/@]*:)[^\s/@]+(?=@)")
+# Bounded, so that a long line of letters takes no longer than its length.
+_PASSWORDS = re.compile(r"(\b\w{1,32}://[^\s:/@]{0,256}:)[^\s/@]{1,1024}(?=@)")
 # WORKLETS_INTERNAL_KEY=..., "api_key": "...", password: ...
 _NAMED = re.compile(
-    r"(?i)\b([\w-]*(?:password|passwd|secret|token|api[_-]?key|internal[_-]key|access[_-]key)[\w-]*[\"']?\s*[=:]\s*[\"']?)"
+    r"(?i)\b([\w-]{0,64}(?:password|passwd|secret|token|api[_-]?key|internal[_-]key|access[_-]key)[\w-]{0,64}[\"']?\s*[=:]\s*[\"']?)"
     r"([^\s\"',;)}\]]{4,})"
 )
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest_plugins = ["fixtures_postgres", "fixtures_prefect", "fixtures_server", "fixtures_browser"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright keeps an event loop running in this thread, in which no other can begin."""
+    """Files with browser tests last: Playwright keeps an event loop running in this thread, where no other can begin.
+
+    Whole files, since one goes to one process where several run the tests.
+    """
 
     def place(item: pytest.Item) -> int:
         if item.get_closest_marker("browser") is None:
             return 0
         return 1 if item.get_closest_marker("asyncio") is not None else 2
 
-    items.sort(key=place)
+    places: dict[Path, int] = {}
     for item in items:
-        # Side by side, a file stays with one process, whose fixtures it shares; its browser tests apart, so that
-        # they come last in each process.
-        item.add_marker(pytest.mark.xdist_group(f"{item.path}:{place(item)}"))
+        places[item.path] = max(places.get(item.path, 0), place(item))
+    items.sort(key=lambda item: places[item.path])

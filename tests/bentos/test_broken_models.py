@@ -81,7 +81,7 @@ class Neighbour(threading.Thread):
         self.stop = threading.Event()
 
     def run(self) -> None:
-        while not self.stop.wait(0.02):
+        while not self.stop.wait(0.1):
             for name in self.names:
                 try:
                     answer = self.client.post(f"/api/models/{name}/predict", json={"inputs": {"x": 2.0}})
