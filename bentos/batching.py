@@ -64,7 +64,7 @@ class Batcher:
         self.batches = self.batched = 0
         self._tag = tag
         self._call = call
-        self._rule = rule
+        self.rule = rule
         self._queue: deque[_Waiting] = deque()
         self._busy = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,7 +72,7 @@ class Batcher:
     async def call(self, values: Mapping[str, Any], timeout: float) -> Any:
         """The answer, as of the slot's own `call`. Raises what that raises."""
         rows = rows_of(values)
-        if rows is None or rows > self._rule.max_size // 2:
+        if rows is None or rows > self.rule.max_size // 2:
             return await self._call(values, timeout)
         if not self._busy:
             self._busy = True
@@ -109,7 +109,7 @@ class Batcher:
             waiting = self._queue.popleft()
             if waiting.answer.done():
                 continue
-            fits = not together or (waiting.key == together[0].key and rows + waiting.rows <= self._rule.max_size)
+            fits = not together or (waiting.key == together[0].key and rows + waiting.rows <= self.rule.max_size)
             if fits:
                 together.append(waiting)
                 rows += waiting.rows

@@ -20,6 +20,7 @@ from .bounds import UNBOUND, Bounds
 from .environments import Environments
 from .failures import model_failed
 from .host_link import HostLink, HostSlot
+from .host_watch import watch_host
 from .manifest import SAMPLE_FILE, Manifest, check_name, check_version
 from .own_host import OwnHostSlot
 from .package import check_package, unarchive
@@ -27,13 +28,11 @@ from .places import IDLE_SECONDS, Places
 from .records import ModelRecords
 from .router import Router
 from .slots import Slot
-from .tiers import IN_PROCESS_LIMIT, choose
+from .tiers import IN_PROCESS_LIMIT, ISOLATED, choose
 from .wire import decode
 from .zoo import Weights, ZooEntry
 
 logger = logging.getLogger(__name__)
-
-_WATCH_SECONDS = 1.0
 
 
 class Deployer:
@@ -80,7 +79,6 @@ class Deployer:
         )
         self._locks: dict[str, asyncio.Lock] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._boot: str | None = None
         # Told the model's name when its traffic rule ends because another version has become live.
         self.rule_ended: Callable[[str], None] = lambda name: None
 
@@ -91,7 +89,7 @@ class Deployer:
         prepare_bentoml(self._data)
         await asyncio.to_thread(self.records.settle_after_restart)
         self.router.starter = self.ensure
-        self.spawn(self._watch_host())
+        self.spawn(watch_host(self._link, self._in_host, self._move_out))
 
     async def stop(self) -> None:
         """Stop deploying and let go of the models of this process. Those in the host stay loaded."""
@@ -262,7 +260,7 @@ class Deployer:
     def _gave_up(self, slot: OwnHostSlot, reason: str) -> None:
         self.spawn(self._replace_failed(slot, reason))
 
-    async def _replace_failed(self, slot: OwnHostSlot, reason: str) -> None:
+    async def _replace_failed(self, slot: Slot, reason: str) -> None:
         """Mark a version failed whose process will not stay, and let the one before it answer, if there is one."""
         async with self._lock(slot.name):
             was_live = self.router.live(slot.name) is slot
@@ -279,26 +277,32 @@ class Deployer:
             except WorkletsError as error:
                 logger.error("%s has no version that can answer in its place: %s", slot.name, error)
 
-    async def _move_out(self, slot: HostSlot) -> Slot:
+    async def _move_out(self, slot: HostSlot) -> Slot | None:
         """Give a version whose calls bring the shared host down a process of its own, for good. Raises WorkletsError.
 
         Another model whose calls were in the host both times is moved as well: it is answered there, and nobody
-        but itself can end its process any more.
+        but itself can end its process any more. One that does not start there either is given up, and the version
+        before it answers. One that is not answering yet, or no longer, is left to whoever deploys it: None.
         """
+        if all((slot.name, slot.version) != (other.name, other.version) for other in self.router.slots()):
+            return None  # before the lock: a deployment that tries the model holds it
         async with self._lock(slot.name):
             row = await asyncio.to_thread(self.records.version, slot.name, slot.version)
             loaded = self._loaded(row)
-            if loaded is not None and loaded is not slot:
+            if loaded is not slot:
                 return loaded
+            logger.error("%s has a process of its own from now on: the model host died twice under it", slot.tag)
+            await self._update(row, tier=ISOLATED, tier_reason="the model host died twice while it loaded or computed")
             own = self._places.isolated(slot.tag, slot.manifest)
-            own.signature = slot.signature
+            own.signature, own.served = slot.signature, slot.served
+            if isinstance(slot.batcher, Batcher):
+                own.batcher = Batcher(slot.tag, own.call, slot.batcher.rule)
             try:
                 await own.start()
-            except WorkletsError:
+            except WorkletsError as error:
                 await own.close()
+                self.spawn(self._replace_failed(slot, error.detail))
                 raise
-            logger.error("%s has a process of its own from now on: the model host died twice under its calls", slot.tag)
-            await self._update(row, tier=own.tier, tier_reason="the model host died twice while it computed")
             if self.router.live(slot.name) is slot:
                 self.router.swap(slot.name, own)
             else:
@@ -414,27 +418,6 @@ class Deployer:
                 await self._update(row, status="warm")
             return slot
 
-    # --- the host -------------------------------------------------------------------------------------
-
-    async def _watch_host(self) -> None:
-        """Have a host that started anew load its models before a request asks for them."""
-        while True:
-            await asyncio.sleep(_WATCH_SECONDS)
-            tags = [slot.tag for slot in self.router.slots() if isinstance(slot, HostSlot)]
-            if not tags:
-                continue
-            try:
-                health = await self._link.health()
-            except Unavailable:
-                continue
-            if health["boot"] != self._boot:
-                self._boot = health["boot"]
-                missing = [tag for tag in tags if tag not in health["models"]]
-                results = await asyncio.gather(*map(self._link.load, missing), return_exceptions=True)
-                for tag, result in zip(missing, results, strict=True):
-                    if isinstance(result, Exception):
-                        logger.error("The host started anew and did not load %s: %s", tag, result)
-
     # --- small ones -----------------------------------------------------------------------------------
 
     def _loaded(self, row: ModelVersion) -> Slot | None:
@@ -442,6 +425,9 @@ class Deployer:
         if live is not None and live.version == row.version:
             return live
         return self.router.warm(row.model_name).get(row.version)
+
+    def _in_host(self) -> list[HostSlot]:
+        return [slot for slot in self.router.slots() if isinstance(slot, HostSlot)]
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())

@@ -179,7 +179,8 @@ class HostSlot:
     """A model in the shared host.
 
     Args:
-        move_out: gives the slot of a process of the model's own, once its calls have brought the host down twice.
+        move_out: gives the slot of a process of the model's own, once its calls have brought the host down twice;
+            None where it is not to have one.
     """
 
     tier = "shared-host"
@@ -191,7 +192,7 @@ class HostSlot:
         tag: str,
         manifest: Manifest,
         link: HostLink,
-        move_out: Callable[[HostSlot], Awaitable[Slot]] | None = None,
+        move_out: Callable[[HostSlot], Awaitable[Slot | None]] | None = None,
     ) -> None:
         self.tag = tag
         self.manifest = manifest
@@ -215,9 +216,9 @@ class HostSlot:
         try:
             return await self._link.call(self.tag, values, timeout)
         except HostDiedTwice:
-            if self._move_out is None:
+            own = await self._move_out(self) if self._move_out is not None else None
+            if own is None:
                 raise
-        own = await self._move_out(self)
         own.in_flight += 1
         try:
             return await own.call(values, timeout)

@@ -44,7 +44,7 @@ class Places:
         environments: Environments,
         idle_seconds: float | None,
         gave_up: Callable[[OwnHostSlot, str], None],
-        move_out: Callable[[HostSlot], Awaitable[Slot]],
+        move_out: Callable[[HostSlot], Awaitable[Slot | None]],
         bounds: Bounds,
     ) -> None:
         self._data = data

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 import pytest
 from prefect_worklets.bentos.host_link import HostLink
 from prefect_worklets.connectors.errors import ModelFailed
@@ -51,18 +52,25 @@ async def test_a_restarted_host_gets_its_models_before_anybody_asks(thing, deplo
     link.close()
 
 
-async def test_a_model_that_kills_its_host_fails_and_does_not_do_it_for_ever(thing, deployer, router, host):
-    starts = 0
+@pytest.fixture
+async def starts(host):
+    """Has the host started again whenever it dies, as `worklets up` does; how often, so far."""
+    made: list[float] = []
 
     async def keep_alive() -> None:
-        nonlocal starts
         while True:
             if host.process.poll() is not None:
                 await asyncio.to_thread(host.start)
-                starts += 1
+                made.append(asyncio.get_running_loop().time())
             await asyncio.sleep(0.02)
 
     keeper = asyncio.create_task(keep_alive())
+    yield made
+    keeper.cancel()
+    await asyncio.gather(keeper, return_exceptions=True)
+
+
+async def test_a_model_that_kills_its_host_fails_and_does_not_do_it_for_ever(thing, deployer, router, starts):
     with pytest.raises(ModelFailed, match=r"process of thing.* died while it computed.*status 3"):
         await router.predict("thing", {"what": "die"})
     # From now on it can bring down nobody but itself.
@@ -70,5 +78,41 @@ async def test_a_model_that_kills_its_host_fails_and_does_not_do_it_for_ever(thi
     assert (row.tier, router.live("thing").tier) == ("isolated", "isolated")
     assert "died twice" in row.tier_reason
     assert (await router.predict("thing", {"x": 5})).outputs["x"] == 5
-    keeper.cancel()
-    assert starts == 2
+    assert len(starts) == 2
+
+
+async def test_one_that_its_host_dies_of_as_it_loads_is_given_up(
+    thing, deployer, router, host, starts, write_model, tmp_path
+):
+    flag = tmp_path / "flag"
+    good = "def predict(self, x: float): return {'x': x}"
+    later_bad = f"def load(self):\n    if os.path.exists({str(flag)!r}): os._exit(5)\n{good}"
+    await deployer.deploy(write_model("loop", good), tier="shared-host")
+    bad = await deployer.deploy(write_model("loop", later_bad), tier="shared-host")
+    flag.touch()
+    host.kill()
+    for _ in range(600):
+        row = await asyncio.to_thread(deployer.records.version, "loop", bad.version)
+        live = router.live("loop")
+        if row.status == "failed" and live is not None and live.version == "1.0.0":
+            break
+        await asyncio.sleep(0.05)
+    else:
+        raise AssertionError(f"it is {row.status}; the host started {len(starts)} times")
+    assert "status 5" in row.error
+    assert (await router.predict("loop", {"x": 2.0})).outputs["x"] == 2.0
+    assert (await router.predict("thing", {"x": 5})).outputs["x"] == 5
+    assert len(starts) == 3  # once for the kill, twice for the model
+
+
+async def test_one_that_several_rows_kill_is_deployed_without_batches(deployer, router, starts, write_model):
+    body = """
+def predict(self, x: np.ndarray):
+    if len(x) > 1: os._exit(4)
+    return {"y": x * 2}
+"""
+    package = write_model("single", body, sample_input={"x": np.ones((1, 2))})
+    row = await asyncio.wait_for(deployer.deploy(package, tier="shared-host"), 60)
+    assert row.status == "live"
+    assert "died twice" in row.manifest["batching"]["reason"]
+    assert (await router.predict("single", {"x": [[1.0, 2.0]]})).outputs["y"].tolist() == [[2.0, 4.0]]
