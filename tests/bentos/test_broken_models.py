@@ -266,7 +266,7 @@ def test_inputs_of_the_wrong_shape_are_refused_before_the_model_sees_them(instan
     assert answer.status_code == 201, answer.text
     refused = instance.predict(name, rows=[[1.0, 2.0], [3.0, "x"]])
     assert refused.status_code == 400
-    assert refused.json()["errors"][0]["loc"][0] == "rows"
+    assert refused.json()["errors"][0]["loc"][:2] == ["inputs", "rows"]
     assert instance.predict(name, rows=[[1.0, 2.0, 3.0, 4.0]]).json()["outputs"] == [10.0]
 
 
