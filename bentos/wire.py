@@ -105,6 +105,8 @@ def _pack_nested(value: Any, arrays: list[np.ndarray[Any, Any]], place: str) -> 
         return {"$b": len(arrays) - 1}
     if isinstance(value, str | int | float):  # a subclass, such as an enum's member
         return value.value if hasattr(value, "value") else value
+    if hasattr(value, "data_url") and hasattr(value, "array"):  # a picture
+        return _pack_array(value.array(), arrays, place)
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, pandas.DataFrame):
         columns = [[str(name), _pack(value[name].to_numpy(), arrays, f"{place}.{name}")] for name in value.columns]

@@ -7,7 +7,7 @@ import logging
 import time
 from collections import OrderedDict
 
-from ..connectors.errors import Unavailable, WorkletsError
+from ..connectors.errors import NotFound, Unavailable, WorkletsError
 from ..connectors.prefect_api import PrefectApi
 from .graph import GraphDocument
 from .outbox import Outbox
@@ -99,6 +99,10 @@ class Deployments:
                 made = await self._api.put_deployment(deployment_spec(worklet, version, graph))
             except Unavailable:
                 raise
+            except NotFound:  # Prefect has another database by now, without our pool
+                self._pool_known = False
+                await self._put_pool()
+                made = await self._api.put_deployment(deployment_spec(worklet, version, graph))
             except WorkletsError:
                 if graph is None:
                     raise

@@ -64,7 +64,9 @@ class Server:
     @property
     def environment(self) -> dict[str, str]:
         """For commands that talk to this instance."""
-        return {**os.environ, "WORKLETS_DATA_DIR": str(self.data_dir)}
+        # Tests in this process may have set the store of BentoML for themselves.
+        inherited = {name: value for name, value in os.environ.items() if name != "BENTOML_HOME"}
+        return {**inherited, "WORKLETS_DATA_DIR": str(self.data_dir)}
 
     def client(self, **options: Any) -> httpx.Client:
         """An HTTP client with the profile's key."""

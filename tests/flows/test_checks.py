@@ -267,7 +267,6 @@ def test_rings_duplicates_and_kinds_are_told_together() -> None:
     for part in (
         "in a ring",
         "2 nodes have the id 'e'",
-        "'review' can't run",
         "'row' is missing",
         "'table' is missing",
     ):

@@ -119,7 +119,7 @@ class TestPages:
         cookie = {"cookie": f"worklets_session={token}"}
         assert get(instance, "/views/stylize", cookie).status_code == 200
         Access(instance.store).end_session(token)
-        deadline = 60
+        deadline = 300
         while get(instance, "/views/stylize", cookie).status_code == 200:
             deadline -= 1
             assert deadline, "the session still opens pages"
