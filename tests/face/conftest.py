@@ -49,7 +49,9 @@ class Instance:
 
 def clean_environment() -> dict[str, str]:
     """The environment without what would name another server."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("WORKLETS_", "PREFECT_"))}
+    return {
+        name: value for name, value in os.environ.items() if not name.startswith(("WORKLETS_", "PREFECT_", "BENTOML_"))
+    }
 
 
 def run_worklets(

@@ -154,6 +154,11 @@ document.addEventListener("change", (event) => {
   if (event.target.dataset.patch) patch(event.target);
   else event.target.closest("[data-auto-submit]")?.requestSubmit();
 });
+document.addEventListener("formdata", (event) => {
+  // A filter that is left open doesn't belong in the address.
+  if (!("autoSubmit" in event.target.dataset)) return;
+  for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+});
 document.addEventListener("submit", (event) => {
   if (!event.target.dataset.api) return;
   event.preventDefault();
