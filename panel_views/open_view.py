@@ -62,6 +62,10 @@ class OpenView:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.runtime.idle()
 
+    def adopt_state(self, key: str, value: Any) -> None:
+        """Show a state that another tab has kept."""
+        self.runtime.adopt_state(key, value)
+
     async def close(self) -> None:
         """End what is under way."""
         for task in list(self._tasks):

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from typing import Any, Literal
 
@@ -116,6 +117,7 @@ class Runtime:
         self._generations: dict[str, int] = {}
         self._faulted: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unsaved: Counter[str] = Counter()
         self._saving = asyncio.Lock()  # it is first come, first served: the last value set is the last one kept
         self._components = {component.id: component for component in document.components()}
         self._order = [
@@ -153,6 +155,11 @@ class Runtime:
         self._generations[key] = self._generations.get(key, 0) + 1
         self._put_state(key, Cell.of(value))
         self._spawn(self._keep(key, value))
+
+    def adopt_state(self, key: str, value: Any) -> None:
+        """Show what was kept elsewhere, unless a newer value of this page is on its way to the store."""
+        if key in self._states and not self._unsaved[key] and self._states[key].value != value:
+            self._put_state(key, replace(self._states[key], value=value))
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Take parameters beside those that there are; of the same name the newer one counts."""
@@ -255,12 +262,18 @@ class Runtime:
             self._faulted.discard(component)
             self._on_fault(component, None)
 
-    async def _keep(self, key: str, value: Any) -> None:
+    def _keep(self, key: str, value: Any) -> Coroutine[Any, Any, None]:
+        self._unsaved[key] += 1  # from now on, not only once the task has its turn
+        return self._kept(key, value)
+
+    async def _kept(self, key: str, value: Any) -> None:
         try:
             async with self._saving:
                 await self._save(key, value)
         except WorkletsError as error:
             logger.warning("The state %s of the view %s was not kept: %s", key, self._document.slug, error)
+        finally:
+            self._unsaved[key] -= 1
 
     # --- values -----------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +43,7 @@ from .gateway import HttpGateway
 from .handlers import extra_patterns, templates, use_own_handlers, user_name, visitor
 from .open_view import OpenView, in_order
 from .state import PersistentState
+from .state_feed import StateFeed
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,8 @@ class ViewsServer:
         self._doorkeeper = Doorkeeper(store, access, shares)
         self._client = httpx.AsyncClient(base_url=api, trust_env=False)
         self._egress = Egress(max_bytes=MAX_IMPORT_BYTES, timeout=20.0, allow_private=allow_private)
-        self._open: set[OpenView] = set()
+        self._feed = StateFeed(store)
+        self._open: dict[OpenView, Callable[[], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, port: int) -> Any:
@@ -139,6 +141,7 @@ class ViewsServer:
         server._tornado.settings["worklets_brand"] = self._brand
         server.start()
         self._keep(self._watch(server._tornado))
+        self._keep(self._feed.run())
         return server
 
     async def _watch(self, tornado: Any) -> None:
@@ -177,7 +180,7 @@ class ViewsServer:
             logger.warning("A session was asked for without a visit.")
             return
         view = self._view(visit, doc)
-        self._open.add(view)
+        self._open[view] = self._feed.follow(visit.document.slug, visit.principal.id, view.adopt_state)
         doc.on_session_destroyed(lambda context: self._forget(view))
         view.root.server_doc(doc, title=visit.document.title, location=False)
         if view.bridge is not None:
@@ -197,12 +200,15 @@ class ViewsServer:
         async def save(key: str, value: Any) -> None:
             await identity()
             await asyncio.to_thread(persistent.save, key, value)
+            self._feed.poke()
 
         gateway = HttpGateway(self._client, self._internal_key, identity, self._egress)
         return OpenView(visit, gateway, save, lambda change: doc.add_next_tick_callback(change))
 
     def _forget(self, view: OpenView) -> None:
-        self._open.discard(view)
+        stop_following = self._open.pop(view, None)
+        if stop_following is not None:
+            stop_following()
         self._keep(view.close())
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
@@ -261,7 +267,14 @@ async def serve(arguments: argparse.Namespace) -> None:
     store = Store(arguments.database_url or os.environ.get("WORKLETS_DATABASE_URL") or data.database_url)
     brand = Brand.read(arguments.brand_name, arguments.brand_colour, arguments.brand_logo)
     views = ViewsServer(
-        store, data, arguments.api, internal_key, arguments.origin, tuple(arguments.allow_private), brand
+        store,
+        data,
+        arguments.api,
+        internal_key,
+        arguments.origin,
+        tuple(arguments.allow_private),
+        brand,
+        arguments.number,
     )
     server = views.start(arguments.port)
     stopped = asyncio.Event()

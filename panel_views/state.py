@@ -14,7 +14,7 @@ from .document import ViewDocument
 
 MAX_VALUE_BYTES = 1_000_000
 # A row of the whole view has no owner.
-_VIEW = ""
+VIEW_OWNER = ""
 
 
 class PersistentState:
@@ -34,11 +34,11 @@ class PersistentState:
     def load(self, document: ViewDocument) -> dict[str, Any]:
         """Every declared state with its stored value, or its default, by `scope.name`."""
         values = {state.key: state.default for state in document.state}
-        owners = [owner for owner in (_VIEW, self._user_id) if owner is not None]
+        owners = [owner for owner in (VIEW_OWNER, self._user_id) if owner is not None]
         with self._store.read() as session:
             query = select(ViewState).where(ViewState.view_slug == self._slug, col(ViewState.owner).in_(owners))
             for row in session.exec(query):
-                key = f"{'view' if row.owner == _VIEW else 'user'}.{row.key}"
+                key = key_of(row.owner, row.key)
                 if key in values:
                     values[key] = row.value
         return values
@@ -46,7 +46,7 @@ class PersistentState:
     def save(self, key: str, value: Any) -> None:
         """Keep a value of the scope `user` or `view`; of `session` nothing is kept. Raises TooLarge."""
         scope, _, name = key.partition(".")
-        owner = {"view": _VIEW, "user": self._user_id}.get(scope)
+        owner = {"view": VIEW_OWNER, "user": self._user_id}.get(scope)
         if owner is None:
             return
         size = len(orjson.dumps(value))
@@ -55,3 +55,8 @@ class PersistentState:
         row = ViewState(view_slug=self._slug, owner=owner, key=name, value=value, updated_at=now())
         with self._store.session() as session:
             session.merge(row)
+
+
+def key_of(owner: str, name: str) -> str:
+    """How a document names a kept state: `view.NAME` or `user.NAME`."""
+    return f"{'view' if owner == VIEW_OWNER else 'user'}.{name}"

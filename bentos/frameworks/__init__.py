@@ -28,8 +28,8 @@ def framework_of(model: Any) -> Framework:
             return framework
     names = ", ".join(framework.name for framework in FRAMEWORKS)
     raise BadInput(
-        f"A {type(model).__name__} cannot be packed: no framework ({names}) knows it. "
-        "Wrap it in a class with `load()` and `predict()`, or give a function."
+        f"{type(model).__name__!r} objects cannot be packed: no framework ({names}) knows them. "
+        "Wrap the model in a class with `load()` and `predict()`, or give a function."
     )
 
 

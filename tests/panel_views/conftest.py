@@ -158,9 +158,10 @@ class Instance:
         wait_for(f"http://127.0.0.1:{self.views_port}/views/-/health", self.views)
 
 
-def start_views(data: DataDirectory, port: int, views_port: int) -> subprocess.Popen[bytes]:
+def start_views(data: DataDirectory, port: int, views_port: int, number: int = 0) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "prefect_worklets.panel_views.server", "--data", str(data.root)]
     command += ["--port", str(views_port), "--api", f"http://127.0.0.1:{port}", "--origin", f"http://127.0.0.1:{port}"]
+    command += ["--origin", f"http://127.0.0.1:{views_port}", "--number", str(number)]
     environment = {**os.environ, "WORKLETS_INTERNAL_KEY": INTERNAL_KEY}
     with (data.root / "views.log").open("ab") as log:
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log)

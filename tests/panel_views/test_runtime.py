@@ -296,3 +296,23 @@ async def test_close_ends_what_waits(small: dict[str, Any], desk: Desk, seen: Se
 )
 def test_part_of(path: str, value: Any) -> None:
     assert part_of({"a": {"b": [1, 2]}}, path) == value
+
+
+async def test_a_state_kept_elsewhere_is_shown(small: dict[str, Any], desk: Desk, seen: Seen) -> None:
+    runtime = opened(small, desk, seen)
+    runtime.adopt_state("user.size", 8)
+    runtime.adopt_state("user.unknown", 1)
+    assert runtime.cell("amount", "value") == Cell(8, "ready")
+    await runtime.idle()
+    assert seen.kept == {}
+
+
+async def test_the_own_newer_value_stays(small: dict[str, Any], desk: Desk, seen: Seen) -> None:
+    runtime = opened(small, desk, seen)
+    runtime.set_state("user.size", 5)
+    runtime.adopt_state("user.size", 8)
+    assert runtime.state("user.size") == Cell(5, "ready")
+    await runtime.idle()
+    assert seen.kept == {"user.size": 5}
+    runtime.adopt_state("user.size", 9)
+    assert runtime.state("user.size") == Cell(9, "ready")
