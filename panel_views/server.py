@@ -245,7 +245,7 @@ def needed_scripts(visit: Visit) -> list[str]:
     """The scripts of the kinds on the page, for the browser to fetch at once."""
     types = {part.type for part in visit.document.page_at(visit.page).components}
     known = {path.stem for path in SCRIPTS}
-    return [f"{name}.js" for name in ("kit", "grid", "tracks", "field", "notes", *sorted(types & known))]
+    return [f"{name}.js" for name in ("kit", "typed", "grid", "tracks", "field", "notes", *sorted(types & known))]
 
 
 def host_of(origin: str) -> str:

@@ -1,4 +1,5 @@
 // What the components share: building DOM from text that is never read as HTML, icons, and the base style.
+import { compare, giveBack, idOf, remember } from "./typed.js"
 
 const SVG = "http://www.w3.org/2000/svg"
 
@@ -138,18 +139,28 @@ export function component(css, build) {
     render({ model, el }) {
       const shadow = el.getRootNode()
       shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, BASE, own]
+      let id = null // the element is not yet in the page as it is made
+      const send = (name, data) => {
+        id ??= idOf(el)
+        remember(id, name, data, model.props)
+        model.send_msg({ value: name, data })
+      }
       const update = build({
         root: el,
         model,
-        send: (name, data) => model.send_msg({ value: name, data }),
+        send,
         emit: (name, data) => model.send_msg({ event: name, data }),
         ask: (name, data) => model.send_msg({ ask: name, data }),
         listen: (told) => model.on("msg:custom", told),
       })
-      const refresh = () => update(model.props, model.status)
+      const refresh = () => {
+        compare(id, model.props)
+        update(model.props, model.status)
+      }
       model.on("props", refresh)
       model.on("status", refresh)
       refresh()
+      if (!EDITED) giveBack(el, send)
     },
   }
 }

@@ -16,6 +16,10 @@ function say(text) {
   lost.hidden = false
 }
 
+function deepest(element) {
+  return element?.shadowRoot?.activeElement ? deepest(element.shadowRoot.activeElement) : element
+}
+
 // The page is loaded again, which finds a restarted server, a new version of the view, or the login.
 async function comeBack() {
   say("Connection lost. Trying again…")
@@ -23,7 +27,10 @@ async function comeBack() {
     await new Promise((resolve) => setTimeout(resolve, wait))
     try {
       const answer = await fetch("/views/-/health", { cache: "no-store" })
-      if (answer.ok) return location.reload()
+      if (!answer.ok) continue
+      deepest(document.activeElement)?.blur() // a field tells what is in it as it is left
+      document.dispatchEvent(new Event("worklets-leaving"))
+      return location.reload()
     } catch {
       // still away
     }
@@ -44,7 +51,11 @@ function wait() {
     if (performance.now() - begun > PATIENCE) return say("The page could not be opened.")
     return setTimeout(wait, 30)
   }
-  const drawn = () => stage.classList.add("drawn")
+  const drawn = () => {
+    if (stage.classList.contains("drawn")) return
+    stage.classList.add("drawn")
+    document.dispatchEvent(new Event("worklets-drawn"))
+  }
   if (view.is_idle) drawn()
   else view.idle.connect(drawn)
   view.on_event("connection_lost", comeBack)

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from .conftest import stop
+
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 PATIENCE = 20_000
 HOSTILE = "<img src=x onerror=\"window.hit='img'\"><script>window.hit='script'</script>\"'>{{7*7}}"
@@ -224,6 +226,37 @@ class TestFaults:
         page.request.get(f"{instance.url}/logout")
         part(page, "content").locator("input[type=file]").set_input_files(picture)
         expect(part(page, "content").get_by_role("alert")).to_contain_text("reload the page", timeout=PATIENCE)
+
+
+class TestLostConnection:
+    def test_what_was_typed_is_still_there(self, visitor: Any, instance: Any) -> None:
+        fields = {"name": "text_input", "story": "text_area", "size": "slider", "secret": "text_input"}
+        parts = [
+            {"id": id, "type": kind, "at": {"x": 0, "y": 3 * row, "w": 12, "h": 3},
+             "properties": {"label": id, **({"mode": "password"} if id == "secret" else {})}}
+            for row, (id, kind) in enumerate(fields.items())
+        ]  # fmt: skip
+        echo = {"id": "echo", "type": "text", "at": {"x": 0, "y": 12, "w": 12, "h": 1},
+                "bindings": {"text": {"expr": "components.name.value"}}}  # fmt: skip
+        instance.publish({"slug": "typing", "title": "Typing", "pages": [{"components": [*parts, echo]}]})
+        sign_in(visitor, instance, "lou")
+        page = opened(visitor, instance, "typing")
+        part(page, "name").get_by_role("textbox").fill("Ada")
+        part(page, "secret").locator("input").fill("hush")
+        expect(part(page, "echo")).to_contain_text("Ada", timeout=PATIENCE)
+        page.evaluate("window.before = true")
+        stop(instance.views)
+        expect(page.get_by_text("Connection lost")).to_be_visible(timeout=PATIENCE)
+        # Somebody goes on typing while there is no server.
+        part(page, "story").get_by_role("textbox").fill("Once upon a time")
+        instance.restart_views()
+        page.wait_for_function("window.before === undefined", timeout=PATIENCE)
+        drawn(page)
+        expect(part(page, "name").get_by_role("textbox")).to_have_value("Ada", timeout=PATIENCE)
+        expect(part(page, "story").get_by_role("textbox")).to_have_value("Once upon a time", timeout=PATIENCE)
+        expect(part(page, "echo")).to_contain_text("Ada", timeout=PATIENCE)
+        expect(part(page, "secret").locator("input")).to_have_value("")
+        assert page.evaluate("JSON.stringify({...sessionStorage})") == "{}"
 
 
 class TestHostileText:
