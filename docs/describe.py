@@ -14,6 +14,10 @@ _HEADINGS = {"Args": "Parameters", "Attributes": "Attributes", "Raises": "Raises
 def described(name: str, thing: Any) -> str:
     """A public name: its signature, docstring, and for a class of ours its methods."""
     parts = [f"### pw.{name}"]
+    if inspect.ismodule(thing):
+        functions = [one for one in vars(thing).items() if inspect.isfunction(one[1])]
+        entries = [f"`{_signature(f'pw.{name}.{key}', one)}`\n:   {_first(one)}" for key, one in sorted(functions)]
+        return "\n\n".join([*parts, _docstring(thing), *entries])
     if inspect.isclass(thing) or callable(thing):
         parts.append(_code(f"pw.{name}", thing))
         parts.append(_docstring(thing))

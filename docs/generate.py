@@ -1,4 +1,5 @@
-"""Writes the parts of the reference pages that the code knows best: `python docs/generate.py`.
+"""Writes the parts of the reference pages that the code knows best, and the classes of `pw.ui` (generate_ui.py):
+`python docs/generate.py`.
 
 Each part stands between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails while a page is not up to date.
 """
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import generate_ui
 from describe import described
 
 DOCS = Path(__file__).resolve().parent
@@ -235,3 +237,6 @@ if __name__ == "__main__":
     for path in pages():
         path.write_text(generated(path.read_text()))
         print(path.relative_to(DOCS))
+    for path, text in generate_ui.written().items():
+        path.write_text(text)
+        print(path.relative_to(DOCS.parent))

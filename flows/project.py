@@ -22,6 +22,7 @@ from .isolation import SourceTree
 from .project_hosts import ProjectHosts, Tree
 from .remote import RemoteWorklet
 from .requesting import host_fault
+from .view_definition import ViewDefinition
 from .worklet import Worklet
 
 VIEWS_FOLDER = "views"
@@ -38,7 +39,7 @@ class Project:
         folder: where it lies.
         content_hash: of its files.
         worklets: by name; those of modules with requirements of their own stand in for the ones in their process.
-        views: the parsed JSON documents of `views/*.json`, by file name without suffix.
+        views: documents: of `views/*.json` by file name without suffix, and what `pw.view` wrote by slug.
     """
 
     folder: Path
@@ -112,7 +113,7 @@ def load_project(
         for requirements, modules in apart.items():
             _load_apart(project, modules, requirements, hosts, faults)
     project.tree = tree
-    project.views = _views(folder, faults)
+    _views(project, faults)
     if faults:
         tree.close()
         raise DefinitionError("The project can't be loaded.", faults=relative_to(_once(faults), folder))
@@ -188,7 +189,7 @@ def _once(faults: list[Fault]) -> list[Fault]:
 
 @dataclass(frozen=True)
 class WorkletModule:
-    """A module that defines worklets: its name, its file, and what its worklets require."""
+    """A module that defines worklets or views: its name, its file, and what its worklets require."""
 
     name: str
     path: Path
@@ -197,7 +198,7 @@ class WorkletModule:
 
 
 def worklet_modules(folder: Path, faults: list[Fault]) -> Iterator[WorkletModule]:
-    """The modules that define worklets, by their source. The others come in when these import them."""
+    """The modules that define worklets or views, by their source. The others come in when these import them."""
     for name, path in source_files(folder):
         parts = PurePosixPath(name).parts
         if path.suffix != ".py" or path.name in _SKIPPED_FILES or path.name.startswith("test_"):
@@ -205,17 +206,43 @@ def worklet_modules(folder: Path, faults: list[Fault]) -> Iterator[WorkletModule
         if _SKIPPED_FOLDERS.intersection(parts[:-1]):
             continue
         source = path.read_bytes()
-        if b"worklet" not in source:
+        if b"worklet" not in source:  # a view's module imports prefect_worklets
             continue
         try:
-            decorators = _worklet_decorators(ast.parse(source, str(path)))
+            parsed = ast.parse(source, str(path))
         except (SyntaxError, ValueError) as error:
             faults.append(_syntax_fault(error, path))
             continue
-        if decorators:
+        decorators, view = _worklet_decorators(parsed), _view_line(parsed)
+        if decorators or view:
             stem = PurePosixPath(name).with_suffix("")
             module = ".".join(stem.parts[:-1] if stem.name == "__init__" else stem.parts)
-            yield WorkletModule(module, path, *_requirements(decorators, path, faults))
+            requirements, line = _requirements(decorators, path, faults)
+            if requirements and view:
+                what = "a view is written beside worklets with requirements, whose module only their process imports."
+                fix = "write it in a module of its own"
+                faults.append(definition_fault(what, place=Place(str(path), view), fix=fix))
+            yield WorkletModule(module, path, requirements, line)
+
+
+def _view_line(module: ast.Module) -> int | None:
+    """The line of the first call of `pw.view`, by whatever name the module imports it."""
+    package, function = set(), set()
+    for statement in ast.walk(module):
+        if isinstance(statement, ast.Import):
+            package |= {each.asname or each.name for each in statement.names if each.name == "prefect_worklets"}
+        elif isinstance(statement, ast.ImportFrom) and statement.module == "prefect_worklets":
+            function |= {each.asname or each.name for each in statement.names if each.name == "view"}
+    for call in ast.walk(module):
+        if not isinstance(call, ast.Call):
+            continue
+        called = call.func
+        if isinstance(called, ast.Name) and called.id in function:
+            return call.lineno
+        named = isinstance(called, ast.Attribute) and called.attr == "view" and called.value
+        if isinstance(named, ast.Name) and named.id in package:
+            return call.lineno
+    return None
 
 
 def _worklet_decorators(module: ast.Module) -> list[ast.expr]:
@@ -297,6 +324,12 @@ def _place(error: BaseException, path: Path, folder: Path) -> Place:
 
 def _collect(module: ModuleType, path: Path, project: Project, faults: list[Fault]) -> None:
     for value in list(vars(module).values()):
+        if isinstance(value, ViewDefinition):
+            other_view = project.views.setdefault(value.slug, value.document)
+            if other_view is not value.document:
+                what = f"another view is named {value.slug!r}."
+                faults.append(definition_fault(what, place=value.place, fix="give one of them another name"))
+            continue
         if not isinstance(value, Worklet) or value.function.__module__ != module.__name__:
             continue
         other = project.worklets.get(value.name)
@@ -337,16 +370,18 @@ def _limit_requests(project: Project, faults: list[Fault]) -> None:
         worklet.limit_requests(hosts)
 
 
-def _views(folder: Path, faults: list[Fault]) -> dict[str, dict[str, Any]]:
-    views: dict[str, dict[str, Any]] = {}
-    for path in sorted((folder / VIEWS_FOLDER).glob("*.json")):
+def _views(project: Project, faults: list[Fault]) -> None:
+    written = {document.get("slug") for document in project.views.values()}
+    for path in sorted((project.folder / VIEWS_FOLDER).glob("*.json")):
         try:
             document = json.loads(path.read_bytes())
         except ValueError as error:
             faults.append(definition_fault(f"it is no JSON: {error}.", place=Place(str(path), 1)))
             continue
-        if isinstance(document, dict):
-            views[path.stem] = document
-        else:
+        if not isinstance(document, dict):
             faults.append(definition_fault("a view is a JSON object.", place=Place(str(path), 1)))
-    return views
+        elif document.get("slug") in written:
+            what = f"the view {document['slug']!r} is in this file and in Python code."
+            faults.append(definition_fault(what, place=Place(str(path), 1), fix="keep one of them"))
+        else:
+            project.views[path.stem] = document

@@ -19,6 +19,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import ui
     from .blocks import KafkaCluster, WorkletsDatabase, WorkletsServer
     from .client import Client, Model, deploy, zoo
     from .connectors.errors import (
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from .flows.triggers import cron
     from .flows.worklet import Worklet, worklet
     from .panel_views.templates import view_for
+    from .written_views import page, view
 
 __version__ = _version("prefect-worklets")
 
@@ -88,10 +90,13 @@ __all__ = [
     "model",
     "node",
     "notify",
+    "page",
     "query",
     "review",
     "save",
     "secret",
+    "ui",
+    "view",
     "view_for",
     "worklet",
     "zoo",
@@ -112,6 +117,7 @@ _HOMES = {
     "map": ".flows.mapping",
     "secret": ".flows.secret_values",
     "view_for": ".panel_views.templates",
+    **dict.fromkeys(("page", "view"), ".written_views"),
     "worklet": ".decorators",
     **dict.fromkeys(("RunContext", "context"), ".flows.context"),
     "Image": ".connectors.images",
@@ -121,6 +127,9 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "ui":  # a module
+        value = globals()[name] = _import_module(".ui", __name__)
+        return value
     home = _import_module(_HOMES.get(name, ".connectors.errors"), __name__)
     value = globals()[name] = getattr(home, "current" if name == "context" else name)
     return value

@@ -13,6 +13,7 @@ from .client_http import Connection, read_json, segment
 from .client_views import RemoteDrafts
 from .connectors.errors import SetupError
 from .connectors.layout import DataDirectory
+from .flows.view_definition import ViewDefinition
 from .profile import read_profile
 from .progress import Say, working
 from .settings import Settings
@@ -198,9 +199,13 @@ class Client:
         found: dict[str, Any] = self._connection.get(f"/api/views/{segment(slug)}")
         return found
 
-    def publish_view(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Publish a view document; tells its slug, version and address. Raises DefinitionError with every fault."""
-        found: dict[str, Any] = self._connection.post("/api/views", document)
+    def publish_view(self, document: Mapping[str, Any] | ViewDefinition) -> dict[str, Any]:
+        """Publish a view document, or what `pw.view` made; tells its slug, version and address.
+
+        Raises DefinitionError with every fault.
+        """
+        content = document.document if isinstance(document, ViewDefinition) else document
+        found: dict[str, Any] = self._connection.post("/api/views", content)
         return found
 
     def share_view(

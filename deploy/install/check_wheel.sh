@@ -14,4 +14,6 @@ rm -rf build
 cd "$work"
 # The installed wheel comes before the editable install.
 PYTHONPATH=$work/site MYPYPATH=$work/site "$bin/mypy" --config-file "$config" --cache-dir "$work/mypy" -p prefect_worklets
+# What a user writes is checked by these types too.
+PYTHONPATH=$work/site MYPYPATH=$work/site "$bin/mypy" --config-file "$config" --cache-dir "$work/mypy" "${config%/*}/docs/examples/written_view.py"
 PYTHONPATH=$work/site "$bin/lint-imports" --config "$config" --cache-dir "$work/imports"

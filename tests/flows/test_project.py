@@ -94,6 +94,32 @@ class TestLoading:
         loaded = load_project(tree(project(1) | {"views/home.json": '{"title": "Home"}'}))
         assert loaded.views == {"home": {"title": "Home"}}
 
+    def test_views_of_python_code_are_collected_once(self, tree: Tree) -> None:
+        code = "import prefect_worklets as pw\npage = pw.view('home', [pw.page('Main', [])])\n"
+        more = "import prefect_worklets as w\nfrom pages import page\nv = w.view('b', [])"
+        with pytest.raises(DefinitionError, match=r"more.py:3: pages: List should have at least 1 item"):
+            load_project(tree({"pages.py": code, "more.py": more}))
+        again = "from pages import page\nfrom prefect_worklets import view\nthe_page = page"
+        loaded = load_project(tree({"pages.py": code, "again.py": again}))
+        assert loaded.views == {
+            "home": {"version": 1, "slug": "home", "title": "Home", "pages": [{"title": "Main"}]},
+        }
+
+    def test_two_views_of_one_name_are_a_fault(self, tree: Tree) -> None:
+        code = "import prefect_worklets as pw\npage = pw.view('home', [pw.page('Main', [])])\n"
+        with pytest.raises(DefinitionError, match=r"b.py:2: another view is named 'home'"):
+            load_project(tree({"a.py": code, "b.py": code}))
+        with pytest.raises(DefinitionError, match=r"h.json:1: the view 'home' is in this file and in Python code"):
+            load_project(tree({"a.py": code, "views/h.json": '{"slug": "home"}'}))
+
+    def test_a_view_beside_worklets_with_requirements_is_a_fault(self, tree: Tree) -> None:
+        code = (
+            "import prefect_worklets as pw\npage = pw.view('home', [pw.page('Main', [])])\n"
+            "@pw.worklet(requirements=['six'])\ndef one(a: int) -> int:\n    return a\n"
+        )
+        with pytest.raises(DefinitionError, match=r"a.py:2: a view is written beside worklets with requirements"):
+            load_project(tree({"a.py": code}))
+
     def test_no_bytecode_is_left_behind(self, tree: Tree) -> None:
         folder = tree(project(1))
         load_project(folder)

@@ -1,0 +1,73 @@
+"""`pw.view` and `pw.page`: views that Python code writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .client import Client
+from .flows.view_definition import ViewDefinition
+from .panel_views.document import Theme, ViewAccess
+from .panel_views.templates import slug_of
+from .panel_views.ui.assembly import Page, assemble
+from .panel_views.ui.base import Children, State, here
+
+
+@dataclass(frozen=True, eq=False)
+class View(ViewDefinition):
+    """A view that `pw.view` made; it is checked. `worklets push` publishes those of a project."""
+
+    def publish(self, client: Client | None = None) -> str:
+        """Publish it and give its address, on the server of `client`; by default that of this machine's profile.
+
+        Raises WorkletsError.
+        """
+        if client is None:
+            with Client() as found:
+                return self.publish(found)
+        return client.url + str(client.publish_view(self.document)["address"])
+
+
+def view(
+    name: str,
+    pages: Sequence[Page],
+    *,
+    title: str = "",
+    description: str = "",
+    state: Sequence[State] = (),
+    theme: Theme | Mapping[str, Any] | None = None,
+    access: ViewAccess | Mapping[str, Any] | None = None,
+) -> View:
+    """Write a view.
+
+    Args:
+        name: its part of the address, such as `which-iris`; anything else is taken for the title.
+        pages: made by `pw.page`.
+        title: the name in words if empty.
+        description: a sentence below the title.
+        state: states that no component reads or sets; the others are found.
+        theme, access: as `pw.ui.Theme` and `pw.ui.Access`, or as mappings.
+
+    Returns:
+        The view, with its `document` as plain JSON.
+
+    Raises:
+        DefinitionError: with every fault, and the file and line of the code that it is in.
+    """
+    place, slug = here(), slug_of(name)
+    words = name if slug != name else name.replace("-", " ").capitalize()
+    head = {"version": 1, "slug": slug, "title": title or words, "description": description}
+    head |= {name: value for name, value in (("theme", theme), ("access", access)) if value is not None}
+    return View(slug, assemble(head, pages, state, place), place)
+
+
+def page(title: str, children: Children, *, id: str = "") -> Page:
+    """A page of a view.
+
+    Args:
+        title: what the pages' list calls it.
+        children: components, from the top down; those in a list of their own stand side by side.
+        id: its part of the address; made from the title if empty.
+    """
+    return Page(title, children, id)
