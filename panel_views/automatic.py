@@ -7,11 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..connectors.errors import BadInput
 from .components.kinds import KINDS
 
 _LONG = 300
 _COLUMNS = 12
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+
+
+def slug_of(title: str) -> str:
+    """A slug from a title. Raises BadInput if the title has no letter for one."""
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60]
+    if not slug:
+        raise BadInput("The title has no letter or digit to make an address from; give the view an address.")
+    return slug
 
 
 @dataclass

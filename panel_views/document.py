@@ -15,7 +15,8 @@ COLUMNS = 12
 RESERVED_SLUGS = frozenset({"ui", "static", "components", "cdn", "examples", "drafts", "schema", "sources"})
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
+Slug = Annotated[str, Field(pattern=SLUG)]
 StateName = Annotated[str, Field(pattern=r"^(session|user|view)\.[A-Za-z][A-Za-z0-9_]{0,62}$")]
 Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,7}$")]
 # A site, as browsers name it: no path, no slash at the end. `https://*.example.org` is every site below one.

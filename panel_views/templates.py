@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from ..connectors.errors import BadInput
 from ..connectors.store import Store
 from ..flows.worklet import Worklet
-from .automatic import Names, table_parts, worklet_parts
+from .automatic import Names, slug_of, table_parts, worklet_parts
 from .checks import parse
 from .document import ViewDocument
 from .sources import fields_of, live_worklet, sources, tables_of
@@ -110,14 +109,6 @@ def table_operations(store: Store, document: ViewDocument, page: str, table: str
     picture, columns = _fields(store, table)
     parts = table_parts(table, picture, names=names, y=y, columns=columns)
     return [{"op": "add", "page": page, "component": part} for part in parts.components]
-
-
-def slug_of(title: str) -> str:
-    """A slug from a title. Raises BadInput if the title has no letter for one."""
-    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60]
-    if not slug:
-        raise BadInput("The title has no letter or digit to make an address from; give the view an address.")
-    return slug
 
 
 def _table(store: Store, table: str) -> list[dict[str, Any]]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .client import Client
 from .flows.view_definition import ViewDefinition
-from .panel_views.document import Theme, ViewAccess
-from .panel_views.templates import slug_of
+from .panel_views.automatic import slug_of
+from .panel_views.document import SLUG, Theme, ViewAccess
 from .panel_views.ui.assembly import Page, assemble
 from .panel_views.ui.base import Children, State, here
 
@@ -55,7 +56,7 @@ def view(
     Raises:
         DefinitionError: with every fault, and the file and line of the code that it is in.
     """
-    place, slug = here(), slug_of(name)
+    place, slug = here(), name if re.fullmatch(SLUG, name) else slug_of(name)
     words = name if slug != name else name.replace("-", " ").capitalize()
     head = {"version": 1, "slug": slug, "title": title or words, "description": description}
     head |= {name: value for name, value in (("theme", theme), ("access", access)) if value is not None}

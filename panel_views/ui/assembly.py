@@ -27,6 +27,8 @@ COMMON_FIELDS = tuple(
 )
 
 
+# Functions of actions that are not named as the document names what they do.
+FUNCTIONS = {"run_worklet": "run"}
 # What a component is called that is read and stands on no page.
 _ABSENT = "on_no_page"
 
@@ -87,7 +89,7 @@ class _Assembly:
         title = {"title": page.title} if page.title else {}
         more = self.fields(model.Page, page.more, page.place)
         parts = [self._component(part, parent, at) for part, parent in self._inside[number]]
-        return {"id": page.id or taken.fresh(_name(page.title) or "main"), **title, **more, "components": parts}
+        return {"id": page.id or taken.fresh(natural_id(page.title) or "main"), **title, **more, "components": parts}
 
     def _groups(self, page: Page) -> Iterator[Children]:
         yield page.children
@@ -197,7 +199,7 @@ class _Assembly:
         if isinstance(value, Action):
             return self._action(value)
         if isinstance(value, Page):
-            return value.id or _name(value.title)
+            return value.id or natural_id(value.title)
         if isinstance(value, Reads):
             self._fault("what is read stands inside a value; only a whole property can be bound.", place)
             return None
@@ -256,12 +258,21 @@ def _ids(parts: Sequence[Component]) -> dict[int, str]:
     names = Names(part.id for part in parts if part.id)
     ids: dict[int, str] = {}
     for part in dict.fromkeys(parts):
-        said = next((text for name in ("label", "title") if isinstance(text := getattr(part, name, None), str)), "")
-        default = next((KINDS[part.type].default(n) for n in ("label", "title") if n in KINDS[part.type].names()), "")
-        own = _name(said) if said != default else ""
-        ids[id(part)] = part.id or names.fresh(own or part.type)
+        ids[id(part)] = part.id or names.fresh(natural_id(label_of(part.type, vars(part))) or part.type)
     return ids
 
 
-def _name(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:50]
+def label_of(type: str, properties: Mapping[str, Any]) -> str:
+    """What a component calls itself on the page: its label or title, unless that is the one that every such has."""
+    kind = KINDS[type]
+    for name in ("label", "title"):
+        text = properties.get(name)
+        if name in kind.names() and isinstance(text, str) and text:
+            return text if text != kind.default(name) else ""
+    return ""
+
+
+def natural_id(text: str) -> str:
+    """The id that a label gives; nothing if it has no letter for one."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:50]
+    return name if not name or name[0].isalpha() else f"x{name}"

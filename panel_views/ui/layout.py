@@ -33,7 +33,7 @@ def rows_of(children: Children) -> list[list[Component]]:
 
 def _place_row(row: Sequence[Component], y: int, found: dict[int, At]) -> int:
     """Place a row and return its height. What doesn't fit beside the others goes below them."""
-    widths = _widths(row)
+    widths = natural_widths(row)
     x = top = height = 0
     for part, width in zip(row, widths, strict=True):
         if x + width > COLUMNS:
@@ -45,7 +45,8 @@ def _place_row(row: Sequence[Component], y: int, found: dict[int, At]) -> int:
     return top + height
 
 
-def _widths(row: Sequence[Component]) -> list[int]:
+def natural_widths(row: Sequence[Component]) -> list[int]:
+    """How wide the components of a row are: as they were told, or an equal share of what is left."""
     if len(row) == 1:
         only = row[0]
         return [only.width or (KINDS[only.type].size[0] if only.type in _NARROW else COLUMNS)]

@@ -70,9 +70,10 @@ def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The file to write; by default stdout.")] = None,
     draft: Annotated[bool, typer.Option("--draft", help="The draft, instead of what is published.")] = False,
     version: Annotated[int | None, typer.Option("--version", help="An older version.")] = None,
+    python: Annotated[bool, typer.Option("--python", help="Python code that writes it, by `pw.view`.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Write a view's document as JSON, to keep it in git."""
+    """Write a view's document as JSON, or as Python code, to keep it in git."""
     import orjson
 
     with client_of(data) as client:
@@ -80,12 +81,18 @@ def export(
             found = client.drafts.read(slug)["document"]
         else:
             found = client.view(slug) if version is None else client.drafts.version(slug, version)
-        document = orjson.dumps(found, option=orjson.OPT_INDENT_2)
+    if python:
+        from ..panel_views.checks import parse
+        from ..panel_views.ui.source import python_source
+
+        text = python_source(parse(found)).rstrip()
+    else:
+        text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
     if output is None:
-        print(document.decode())
+        print(text)
         return
     try:
-        output.write_bytes(document + b"\n")
+        output.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{output} can't be written: {error.strerror}.") from None
 

@@ -1,0 +1,1 @@
+worklets views export square --python
