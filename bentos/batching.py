@@ -1,6 +1,7 @@
 """Adaptive batching: calls that come while another computes go to the model together, as one array.
 
-A call that finds the model idle goes at once, so nobody waits for company. Whether stacking is right and worth it is
+A call that finds the model idle goes at once, so nobody waits for company. (How it is for models that answer on the
+event loop stands in `turns.py`.) Whether stacking is right and worth it is
 found out when a version starts: stacked rows have to be answered as single ones, and in much less time than they take
 one by one.
 """
@@ -81,7 +82,7 @@ class Batcher:
             finally:
                 self._next()
         answer = asyncio.get_running_loop().create_future()
-        self._queue.append(_Waiting(values, rows, _key(values), answer, time.monotonic() + timeout))
+        self._queue.append(_Waiting(values, rows, key_of(values), answer, time.monotonic() + timeout))
         try:
             async with asyncio.timeout(timeout) as deadline:
                 return await answer
@@ -209,7 +210,9 @@ def _has_rows(value: Any) -> bool:
     return (isinstance(value, np.ndarray) and value.ndim > 0) or (hasattr(value, "iloc") and hasattr(value, "columns"))
 
 
-def _key(values: Mapping[str, Any]) -> Any:
+def key_of(values: Mapping[str, Any]) -> Any:
+    """Equal for values that fit below each other."""
+
     def of(value: Any) -> Any:
         if isinstance(value, np.ndarray):
             return (value.shape[1:], value.dtype.str)
@@ -221,16 +224,13 @@ def _key(values: Mapping[str, Any]) -> Any:
 # --- finding out --------------------------------------------------------------------------------------
 
 
-async def judge(
-    wanted: Any, signature: Signature, sample: Mapping[str, Any] | None, call: Call, *, quick: bool
-) -> Verdict:
+async def judge(wanted: Any, signature: Signature, sample: Mapping[str, Any] | None, call: Call) -> Verdict:
     """Whether to batch a model that has started.
 
     Args:
         wanted: what its package says: "auto", a rule, True or False.
         sample: values that it answers.
         call: asks it.
-        quick: it answers on the event loop, where calls do not wait for each other.
 
     Raises:
         ModelFailed: batching is demanded, and stacked rows are not answered as single ones.
@@ -243,8 +243,6 @@ async def judge(
         return _no("its inputs are not all arrays or tables of rows", demanded)
     if not sample or not rows_of(sample):
         return Verdict(rule, "its package says so") if demanded else Verdict(None, "it has no sample to try it with")
-    if quick and not demanded:
-        return Verdict(None, "it answers at once")
     try:
         reason = await _tried(sample, call, demanded)
     except WorkletsError as error:

@@ -27,8 +27,9 @@ from .package import check_package, unarchive
 from .places import IDLE_SECONDS, Places
 from .records import ModelRecords
 from .router import Router
-from .slots import Slot
+from .slots import InProcessSlot, Slot
 from .tiers import IN_PROCESS_LIMIT, ISOLATED, choose
+from .turns import Turns
 from .wire import decode
 from .zoo import Weights, ZooEntry
 
@@ -249,8 +250,13 @@ class Deployer:
         path = await asyncio.to_thread(self.artifacts.folder, row.bento_tag) / SAMPLE_FILE
         sample = await asyncio.to_thread(lambda: decode(path.read_bytes()) if path.exists() else None)
         wanted = slot.manifest.serving.batch
-        verdict = await judge(wanted, slot.signature, sample, slot.call, quick=slot.quick is not None)
-        slot.batcher = Batcher(row.bento_tag, slot.call, verdict.rule) if verdict.rule is not None else None
+        here = slot if isinstance(slot, InProcessSlot) else None
+        # What a quick model saves is less than the way to a thread and back, so that it is tried without.
+        call = here.call_here if here is not None and here.quick is not None else slot.call
+        verdict = await judge(wanted, slot.signature, sample, call)
+        if verdict.rule is not None:
+            slot.batcher = Batcher(row.bento_tag, slot.call, verdict.rule)
+            slot.turns = Turns(here, verdict.rule) if here is not None else None
         return {"max_size": verdict.rule.max_size if verdict.rule else None, "reason": verdict.reason}
 
     async def _slot(self, row: ModelVersion) -> Slot:

@@ -21,6 +21,7 @@ from .wire import MEDIA_TYPE, WireError, decode, encode
 
 if TYPE_CHECKING:
     from .batching import Batcher
+    from .turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -186,6 +187,7 @@ class HostSlot:
     tier = "shared-host"
     quick: Callable[[Any], Prediction] | None = None
     batcher: Batcher | None = None
+    turns: Turns | None = None
 
     def __init__(
         self,

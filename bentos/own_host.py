@@ -31,6 +31,7 @@ from .slots import Prediction, Served
 
 if TYPE_CHECKING:
     from .batching import Batcher
+    from .turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -176,6 +177,7 @@ class OwnHostSlot:
 
     quick: Callable[[Any], Prediction] | None = None
     batcher: Batcher | None = None
+    turns: Turns | None = None
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from typing import Any
 from ..connectors.errors import NotFound, WorkletsError
 from .large_json import is_large
 from .signature import Signature
-from .slots import Prediction, Slot
+from .slots import InProcessSlot, Prediction, Slot
 from .traffic import Traffic
 
 DEFAULT_TIMEOUT = 60.0
@@ -49,7 +49,22 @@ class Router:
                 slot = self._warm.get((name, version))
         elif name in self._traffic:
             return self._quick_by_traffic(name, slot)
-        return slot.quick if slot is not None else None
+        if slot is None or (slot.turns is not None and slot.turns.gathering):
+            return None
+        return slot.quick
+
+    def joined(self, name: str, inputs: Any, version: str | None = None) -> Awaitable[Prediction] | None:
+        """The answer of a quick model to calls of this turn of the event loop, while there are many; else None.
+
+        Raises:
+            BadInput: the inputs do not fit; said at once.
+        """
+        slot = self._find(name, version)
+        if name in self._traffic or not isinstance(slot, InProcessSlot):
+            return None
+        if slot.quick is None or slot.turns is None or not slot.turns.gathering or not _small(inputs):
+            return None
+        return slot.joined(inputs)
 
     def _quick_by_traffic(self, name: str, live: Slot | None) -> Callable[[Any], Prediction] | None:
         traffic = self._traffic[name]
@@ -92,7 +107,8 @@ class Router:
         try:
             quick = slot.quick
             if quick is not None and _small(inputs):
-                answer = quick(inputs)
+                joined = self.joined(name, inputs, version)
+                answer = quick(inputs) if joined is None else await joined
             else:
                 answer = await self._ask(slot, inputs, timeout or slot.manifest.serving.timeout or DEFAULT_TIMEOUT)
         finally:
@@ -178,7 +194,7 @@ class Router:
     async def drain(self, slot: Slot, timeout: float = DEFAULT_TIMEOUT) -> bool:
         """Wait until the slot has answered all its calls; False if it still has some after `timeout` seconds."""
         deadline = time.monotonic() + timeout
-        while slot.in_flight:
+        while slot.in_flight or (slot.turns is not None and slot.turns.waiting):
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(_DRAIN_PAUSE)

@@ -7,9 +7,10 @@ the model's answer into JSON.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict
 
 Kind = Literal["array", "table", "image", "file", "json", "text", "number"]
 Values = dict[str, Any]
@@ -97,7 +98,13 @@ class Signature(BaseModel):
 
     inputs: tuple[Field, ...]
     outputs: tuple[Field, ...] = ()
-    _reader: Callable[[Any], Values] | None = PrivateAttr(default=None)
+
+    @cached_property
+    def _reader(self) -> Callable[[Any], Values]:
+        # Cached among the instance's own attributes: a private one of pydantic's costs as much as reading a row does.
+        from .reading import compile_reader
+
+        return compile_reader(self.inputs)
 
     def parse(self, raw: Any) -> Values:
         """The values for the model, by field name.
@@ -108,12 +115,7 @@ class Signature(BaseModel):
         Raises:
             BadInput: with a fault for everything that does not fit, at ("inputs", field, position...).
         """
-        reader = self._reader
-        if reader is None:
-            from .reading import compile_reader
-
-            reader = self._reader = compile_reader(self.inputs)
-        return reader(raw)
+        return self._reader(raw)
 
     def dump(self, outputs: Any) -> Any:
         """The answer as JSON-able data (numpy arrays are left to orjson). Raises ModelFailed if it is no data."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..connectors.errors import BadInput
@@ -18,6 +18,7 @@ from .threads import use_one_native_thread
 
 if TYPE_CHECKING:
     from .batching import Batcher
+    from .turns import Turns
 
 # On the event loop below this; off it above. Between them a slot stays where it is.
 QUICK_NS = 300_000
@@ -79,6 +80,7 @@ class Slot(Protocol):
         quick: the call for the event loop, or None where it belongs elsewhere. Ask anew for each call.
         served: what it has answered.
         batcher: puts its calls together; None where each goes alone.
+        turns: does it for calls on the event loop.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Slot(Protocol):
     quick: Callable[[Any], Prediction] | None
     served: Served
     batcher: Batcher | None
+    turns: Turns | None
 
     async def start(self) -> None:
         """Load the model. Raises ModelFailed, TookTooLong, Unavailable."""
@@ -116,6 +119,7 @@ class InProcessSlot:
 
     tier = "in-process"
     batcher: Batcher | None = None
+    turns: Turns | None = None
 
     def __init__(self, model: HostedModel, *, load_seconds: float = LOAD_SECONDS) -> None:
         self.model = model
@@ -162,36 +166,65 @@ class InProcessSlot:
         self._note(took)
         return answer
 
+    async def call_here(self, values: Mapping[str, Any], timeout: float) -> Any:
+        """The answer, from the event loop's own thread and uncounted: to find out what a quick model is capable of."""
+        try:
+            return self.model.loaded.predict(values)
+        except BaseException as error:
+            raise model_failed(self.model.tag, error) from error
+
     async def close(self) -> None:
         """Let go of the model."""
         self.quick = None
         self.model.close()
 
-    def _call_now(self, inputs: Any) -> Prediction:
-        try:
-            values = self.signature.parse(inputs)
-        except BadInput as error:
-            self.served.fail(error)
-            raise
+    def joined(self, inputs: Any) -> Awaitable[Prediction]:
+        """The answer, with those of other calls of this turn of the event loop. Raises BadInput, at once."""
+        assert self.turns is not None
+        return self.turns.join(self._parsed(inputs))
+
+    def compute(self, values: Mapping[str, Any], calls: int = 1) -> tuple[Any, int]:
+        """The model's outputs, here and now, and the nanoseconds they took. Raises ModelFailed.
+
+        Of `calls` that are asked together a failure is not counted: each is asked again.
+        """
         began, began_computing = time.perf_counter_ns(), time.thread_time_ns()
         try:
             speaking.log = self.model.log
             outputs = self.model.loaded.predict(values)
         except BaseException as error:  # SystemExit or KeyboardInterrupt of a model would end the app
-            self.model.note(error)
             failure = model_failed(self.model.tag, error)
-            self.served.fail(failure)
+            if calls == 1:
+                self.model.note(error)
+                self.served.fail(failure)
             raise failure from error
         finally:
             speaking.log = None
         computed, took = time.thread_time_ns() - began_computing, time.perf_counter_ns() - began
         # On a busy machine the time that passes tells of other processes; so it is computing that counts.
         self._waits += _WEIGHT * ((took > _WAITS_NS) - self._waits)
-        self._note(computed if self._waits < _WAITS_SHARE else took)
-        self.served.answered.add(took * 1e-9)
+        self._note((computed if self._waits < _WAITS_SHARE else took) // calls)
+        return outputs, took
+
+    def answered(self, values: Mapping[str, Any], outputs: Any, took_ns: int) -> Prediction:
+        """Note that a call has its answer, and give that."""
+        self.served.answered.add(took_ns * 1e-9)
         if self.served.sampler is not None:
-            self.served.sampler.offer(values, outputs, took * 1e-9)
+            self.served.sampler.offer(values, outputs, took_ns * 1e-9)
         return Prediction(outputs, self.name, self.version)
+
+    def _call_now(self, inputs: Any) -> Prediction:
+        values = self._parsed(inputs)
+        if self.turns is not None:
+            self.turns.count()
+        return self.answered(values, *self.compute(values))
+
+    def _parsed(self, inputs: Any) -> Mapping[str, Any]:
+        try:
+            return self.signature.parse(inputs)
+        except BadInput as error:
+            self.served.fail(error)
+            raise
 
     def _note(self, took_ns: int) -> None:
         self._average_ns += _WEIGHT * (min(took_ns, _CAP_NS) - self._average_ns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -42,6 +42,10 @@ class Models(Protocol):
 
     def quick(self, name: str, version: str | None = None) -> Callable[[Any], Any] | None:
         """A call that answers at once on the event loop, or None if there is none for this model."""
+        ...
+
+    def joined(self, name: str, inputs: Any, version: str | None = None) -> Awaitable[Any] | None:
+        """The answer of a model that gathers the calls of this turn of the event loop; None if it does not."""
         ...
 
     async def predict(

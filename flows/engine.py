@@ -95,7 +95,7 @@ class Engine:
             CancelledError: the caller was cancelled.
         """
         execution = Execution(self, plan, inputs, context)
-        if not execution.advance():
+        if not execution.advance() and not await execution.join():
             await execution.finish()
         return execution.result()
 
@@ -175,6 +175,40 @@ class Execution:
         finally:
             CURRENT.reset(token)
         self.position = position
+        return True
+
+    async def join(self) -> bool:
+        """Go on where models gather the calls of a turn of the loop; True if the run has ended. Raises CancelledError.
+
+        Without what `finish` needs for steps that take long, which would cost more than such a model.
+        """
+        while self.position < len(self.plan.steps):
+            step = self.plan.steps[self.position]
+            began = _clock()
+            if step in self.retrying:
+                return False
+            try:
+                work = step.joined(self.values, self.context)
+                if work is None:
+                    return False
+                value = await work
+                if _clock() - began > step.timeout_ns:
+                    raise _too_long(step)
+            except _FAILURES as error:
+                if not (step.retries and worth_repeating(error)) and self._spare(step, began, error):
+                    self.position += 1
+                    continue
+                return self._quick_failure(step, began, error)
+            except asyncio.CancelledError:
+                self.state = "cancelled"
+                self._skip_rest()
+                raise
+            self.values[step.slot] = value
+            took = _clock() - began
+            self.entries.append([step.id, step.kind, "completed", (began - self.origin) // 1000, took // 1000, None])
+            self.position += 1
+            if self.advance():
+                return True
         return True
 
     def _quick_failure(self, step: Step, began: int, error: BaseException) -> bool:

@@ -142,7 +142,7 @@ class InvokeApp:
             started_us = time.time_ns() // 1000
             context = self.engine.context(live.name, live.version, principal)
             execution = live.worklet.execution(self.engine, inputs, context)
-            if not execution.advance() and not await _finish(execution, receive):
+            if not (execution.advance() or await execution.join() or await _finish(execution, receive)):
                 await self._record(execution, live, principal, started_us, recorded, None, None)
                 return  # the client has gone: nobody to answer
             await self._respond(execution, live, principal, started_us, recorded, head, send)

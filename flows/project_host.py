@@ -55,6 +55,10 @@ class AppModels:
         """No model answers at once from here."""
         return
 
+    def joined(self, name: str, inputs: Any, version: str | None = None) -> None:
+        """Nor at the end of a turn of the loop."""
+        return
+
     async def predict(self, name: str, inputs: Any, version: str | None = None, *, timeout: float | None = None) -> Any:
         """The model's answer. Raises what the app's router raises, ModelFailed for inputs that can't be sent."""
         number = next(self._numbers)

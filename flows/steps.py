@@ -70,6 +70,10 @@ class Step:
         """The node's value, worked out here and now; NOT_QUICK if it has to be awaited."""
         return NOT_QUICK
 
+    def joined(self, values: Values, context: RunContext) -> Awaitable[Any] | None:
+        """The node's value, worked out with that of other runs in this turn of the event loop; None if it is not."""
+        return None
+
     def note_on_loop(self, took_ns: int) -> None:
         """Learn how long `try_quick` took."""
 
@@ -149,6 +153,17 @@ class ModelStep(Step):
         answer = call(inputs)
         context.model_versions[answer.model] = answer.version
         return answer.outputs
+
+    def joined(self, values: Values, context: RunContext) -> Awaitable[Any] | None:
+        """The model's answer to this and other runs, while it gathers them."""
+        models = context.services.models
+        answer = models.joined(self._model, self._inputs(values), self._version) if models is not None else None
+        return self._of(answer, context) if answer is not None else None
+
+    async def _of(self, answer: Awaitable[Any], context: RunContext) -> Any:
+        found = await answer
+        context.model_versions[found.model] = found.version
+        return found.outputs
 
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
         """Ask the router."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .connectors.images import Image
@@ -32,6 +32,10 @@ class ClientModels:
 
     def quick(self, name: str, version: str | None = None) -> Callable[[Any], Any] | None:
         """None: another process is never quick."""
+        return None
+
+    def joined(self, name: str, inputs: Any, version: str | None = None) -> Awaitable[Any] | None:
+        """None: what is gathered is gathered there."""
         return None
 
     async def predict(

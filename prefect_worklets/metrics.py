@@ -91,8 +91,9 @@ class WorkletsCollector(Collector):
             "worklets_model_batched", "Predictions that went to the model with others.", labels=["model", "version"]
         )
         for slot in self._parts.router.slots():
+            gathered = slot.turns.batched if slot.turns is not None else 0
             if slot.batcher is not None:
-                together.add_metric([slot.name, slot.version], slot.batcher.batched)
+                together.add_metric([slot.name, slot.version], slot.batcher.batched + gathered)
         return together
 
     def _shadows(self) -> Metric:

@@ -140,7 +140,7 @@ class TestJudging:
             return answer(values["x"])
 
         sample = x(1.0) if sample is None else sample
-        return await judge(wanted, SIGNATURE, sample, call, quick=options.get("quick", False))
+        return await judge(wanted, SIGNATURE, sample, call)
 
     async def test_rows_that_know_of_each_other_are_found_out(self) -> None:
         centred = await self.judged(lambda x: x - x.mean(axis=0))
@@ -160,17 +160,16 @@ class TestJudging:
             await asyncio.sleep(0.01 * len(values["x"]))
             return values["x"]
 
-        slow = await judge("auto", SIGNATURE, x(1.0), call, quick=False)
+        slow = await judge("auto", SIGNATURE, x(1.0), call)
         assert slow.rule is None
         assert "times as long as one" in slow.reason
-        assert (await judge(True, SIGNATURE, x(1.0), call, quick=False)).rule == BatchRule()
+        assert (await judge(True, SIGNATURE, x(1.0), call)).rule == BatchRule()
 
     async def test_what_is_quick_what_has_no_sample_and_what_says_no(self) -> None:
-        assert "at once" in (await self.judged(lambda x: x, quick=True)).reason
         assert "no sample" in (await self.judged(lambda x: x, sample={})).reason
         assert (await self.judged(lambda x: x, wanted=False)).rule is None
         text = Signature(inputs=(Field(name="x", kind="text"),))
-        assert "not all arrays" in (await judge("auto", text, {"x": "a"}, None, quick=False)).reason  # type: ignore[arg-type]
+        assert "not all arrays" in (await judge("auto", text, {"x": "a"}, None)).reason  # type: ignore[arg-type]
 
     async def test_a_demand_that_cannot_be_met_is_refused(self) -> None:
         with pytest.raises(ModelFailed, match="Leave `batch` out"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -28,15 +29,33 @@ from .listening import Listener
 
 @dataclass
 class PlainModels:
-    """Models that are plain functions; those in `slow` are only reachable by `predict`."""
+    """Models that are plain functions; those in `slow` answer by `predict` alone, those in `gathered` by `joined`."""
 
     functions: dict[str, Callable[[Any], Any]] = field(default_factory=dict)
     slow: set[str] = field(default_factory=set)
+    gathered: set[str] = field(default_factory=set)
 
     def quick(self, name: str, version: str | None = None) -> Callable[[Any], Answer] | None:
-        if name in self.slow or name not in self.functions:
+        if name in self.slow or name in self.gathered or name not in self.functions:
             return None
         return lambda inputs: Answer(self.functions[name](inputs), name, version or "7")
+
+    def joined(self, name: str, inputs: Any, version: str | None = None) -> asyncio.Future[Answer] | None:
+        if name not in self.gathered:
+            return None
+        loop = asyncio.get_running_loop()
+        answer = loop.create_future()
+
+        def give() -> None:
+            if answer.done():
+                return
+            try:
+                answer.set_result(Answer(self.functions[name](inputs), name, version or "7"))
+            except Exception as error:
+                answer.set_exception(error)
+
+        loop.call_soon(give)
+        return answer
 
     async def predict(self, name: str, inputs: Any, version: str | None = None, *, timeout: float | None = None) -> Any:
         from prefect_worklets.connectors.errors import NotFound

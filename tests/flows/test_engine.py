@@ -176,12 +176,13 @@ async def test_the_context_is_there_only_during_a_run(engine: Engine) -> None:
 # --- models -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("slow", [False, True])
-async def test_a_models_answer_is_fitted_to_the_next_node(engine: Engine, models: Any, slow: bool) -> None:
+@pytest.mark.parametrize("place", ["at once", "slow", "gathered"])
+async def test_a_models_answer_is_fitted_to_the_next_node(engine: Engine, models: Any, place: str) -> None:
     import numpy as np
 
     models.functions["m"] = lambda inputs: np.asarray(inputs) * 2
-    models.slow = {"m"} if slow else set()
+    if place != "at once":
+        getattr(models, place).add("m")
 
     @node
     def first(outputs: list[int]) -> str:
@@ -192,6 +193,56 @@ async def test_a_models_answer_is_fitted_to_the_next_node(engine: Engine, models
         return first(model("m")([a, a]))
 
     assert (await run(engine, flow, 3)).output == "[6, 6] by 7"
+
+
+async def test_a_gathering_model_is_recorded_and_repeated_as_any(engine: Engine, models: Any) -> None:
+    asked: list[Any] = []
+
+    def failing_once(inputs: Any) -> Any:
+        asked.append(inputs)
+        if len(asked) % 2:
+            raise ConnectionError("not now")
+        return inputs
+
+    def broken(inputs: Any) -> Any:
+        raise ValueError("never")
+
+    models.functions |= {"flaky": failing_once, "broken": broken, "fine": lambda inputs: inputs + 1}
+    models.gathered |= {"flaky", "broken", "fine"}
+
+    @worklet
+    def flow(a: int) -> int:
+        return model("flaky", retries=1, backoff=0)(model("fine")(a))
+
+    result = await run(engine, flow, 3)
+    assert (result.state, result.output) == ("completed", 4)
+    assert asked == [4, 4]
+    assert list(states(result).values()) == ["completed", "completed"]
+
+    @worklet
+    def fails(a: int) -> int:
+        return model("fine")(model("broken")(a))
+
+    result = await run(engine, fails, 3)
+    assert result.state == "failed"
+    assert list(states(result).values()) == ["failed", "skipped"]
+
+
+async def test_a_caller_that_goes_while_a_model_gathers(engine: Engine, models: Any) -> None:
+    models.functions["m"] = lambda inputs: inputs
+    models.gathered = {"m"}
+
+    @worklet
+    def flow(a: int) -> int:
+        return model("m")(a)
+
+    execution = Execution(engine, flow.plan, [1], engine.context("flow"))
+    assert not execution.advance()
+    task = asyncio.ensure_future(execution.join())
+    asyncio.get_running_loop().call_soon(task.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert execution.state == "cancelled"
 
 
 async def test_an_unfitting_answer_names_model_and_node(engine: Engine, models: Any) -> None:
