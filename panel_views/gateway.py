@@ -73,10 +73,13 @@ class HttpGateway:
         answer = await self._call("POST", "/api/files", content=fetched.content, headers=headers)
         return str(answer["url"])
 
-    async def _call(self, method: str, path: str, **options: Any) -> Any:
+    async def _credentials(self) -> dict[str, str]:
+        """The headers by which the HTTP app knows for whom this is."""
         user = await self._identity()
-        headers = {"authorization": f"Bearer {self._internal_key}", ON_BEHALF_HEADER: user}
-        options["headers"] = {**options.get("headers", {}), **headers}
+        return {"authorization": f"Bearer {self._internal_key}", ON_BEHALF_HEADER: user}
+
+    async def _call(self, method: str, path: str, **options: Any) -> Any:
+        options["headers"] = {**options.get("headers", {}), **await self._credentials()}
         try:
             response = await self._client.request(method, path, timeout=RUN_TIMEOUT, **options)
         except httpx.TimeoutException:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .client import Client
+from .client import Client, find_server
+from .connectors.errors import SetupError
 from .flows.view_definition import ViewDefinition
 from .panel_views.automatic import slug_of
 from .panel_views.document import SLUG, Theme, ViewAccess
@@ -28,6 +30,23 @@ class View(ViewDefinition):
             with Client() as found:
                 return self.publish(found)
         return client.url + str(client.publish_view(self.document)["address"])
+
+    def servable(self) -> View:
+        """Show it, where the program is run by `panel serve FILE`; anywhere else nothing happens.
+
+        Worklets are asked by the profile of this machine or by WORKLETS_URL and WORKLETS_KEY. States are in memory.
+        """
+        # Panel is loaded wherever it serves; nothing else has to wait for it.
+        if "panel" in sys.modules:
+            from .panel_views import served
+
+            if served.is_served():
+                try:
+                    url, key, missing = *find_server(), ""
+                except SetupError as error:
+                    url, key, missing = "", "", error.detail
+                served.serve(self.document, url, key, missing)
+        return self
 
 
 def view(

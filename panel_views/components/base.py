@@ -35,7 +35,12 @@ UI_PATH = f"/views/ui/{SCRIPTS_VERSION}"
 
 
 class Drawn(JSComponent):  # type: ignore[misc]  # Panel is not typed here
-    """A component in the browser whose script is a file of this folder, served from our own origin."""
+    """A component in the browser whose script is a file of this folder, served from our own origin.
+
+    `address` is where the scripts are; `panel serve` has them elsewhere than the views process (served.py).
+    """
+
+    address: ClassVar[str] = UI_PATH
 
     @classmethod
     def script(cls) -> str:
@@ -44,7 +49,7 @@ class Drawn(JSComponent):  # type: ignore[misc]  # Panel is not typed here
 
     @classmethod
     def _render_esm(cls, compiled: bool | str = True, server: bool = False) -> str:
-        return f"{UI_PATH}/{cls.script()}.js"
+        return f"{Drawn.address}/{cls.script()}.js"
 
     def _get_properties(self, doc: Any) -> dict[str, Any]:
         # "url": the browser imports the script from its address instead of from text in the page.

@@ -58,8 +58,11 @@ export function icon(name) {
 
 // Whoever came by a link has no cookie: a ticket goes with the addresses of files on this server.
 const TICKET = document.querySelector('meta[name="worklets-ticket"]')?.content
+// Where a view is served by `panel serve`, that hands files on to the server below an address of its own.
+const FILES = document.querySelector('meta[name="worklets-files"]')?.content
 
 export function withTicket(address) {
+  if (FILES && /^\/api\/files\b/.test(address)) return FILES + address.slice("/api/files".length)
   if (!TICKET || !/^\/(api\/files|views\/examples)\b/.test(address)) return address
   return `${address}${address.includes("?") ? "&" : "?"}ticket=${encodeURIComponent(TICKET)}`
 }

@@ -2,6 +2,9 @@
 const stage = document.getElementById("stage")
 const lost = document.querySelector(".lost")
 const PATIENCE = 15_000
+// Another program than ours may serve the page; that it answers is all that can be asked of it.
+const served = document.querySelector('meta[name="worklets-files"]') !== null
+const HEALTH = served ? location.pathname : "/views/-/health"
 
 // In a frame of another site no cookie keeps who a visitor is, so the frame's own address does.
 const ticket = document.querySelector('meta[name="worklets-ticket"]')?.content
@@ -26,7 +29,7 @@ async function comeBack() {
   for (let wait = 500; ; wait = Math.min(wait * 1.6, 10_000)) {
     await new Promise((resolve) => setTimeout(resolve, wait))
     try {
-      const answer = await fetch("/views/-/health", { cache: "no-store" })
+      const answer = await fetch(HEALTH, { cache: "no-store" })
       if (!answer.ok) continue
       deepest(document.activeElement)?.blur() // a field tells what is in it as it is left
       document.dispatchEvent(new Event("worklets-leaving"))

@@ -25,7 +25,7 @@ _BINDINGS = {tag.tag: one for one, tag in map(get_args, get_args(get_args(model.
 
 
 def python_source(document: model.ViewDocument) -> str:
-    """A module that defines `view`, the same view by `pw.view`."""
+    """A module that defines `view`, the same view by `pw.view`; `panel serve` shows it."""
     return _Source(document).module()
 
 
@@ -50,7 +50,8 @@ class _Source:
         states = [f"{self._variables[state.key]} = {self._state(state)}\n" for state in self._document.state]
         view = source(Call("pw.view", arguments), 0, len("view = "))
         blank = "\n" if states else ""
-        return f"import prefect_worklets as pw\n\n{''.join(states)}{blank}view = {view}\n"
+        served = "view.servable()  # for `panel serve`"
+        return f"import prefect_worklets as pw\n\n{''.join(states)}{blank}view = {view}\n\n{served}\n"
 
     def _state(self, state: model.StateDeclaration) -> str:
         said = state.model_dump(mode="json", exclude_defaults=True)

@@ -1,0 +1,229 @@
+"""A view in a Panel server that is not ours: `panel serve FILE`, where FILE holds `view.servable()`.
+
+There is no console, no store and no session of ours: worklets are asked with an API key, states are in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import panel as pn
+from panel.io import document as panel_document
+from panel.io.server import ComponentResourceHandler
+from tornado.web import HTTPError
+
+from ..connectors.access import Principal, Role
+from ..connectors.egress import Egress
+from ..connectors.errors import SetupError, WorkletsError
+from .auth import PAGE, Visit
+from .branding import OUR_BRAND
+from .checks import parse
+from .components.base import FOLDER, PDFJS, SCRIPTS_VERSION, Drawn
+from .components.bridge import checked_parameters
+from .document import ViewDocument
+from .gateway import HttpGateway
+from .handlers import dispatch_all, templates
+from .open_view import OpenView
+from .page import page_variables
+
+# Below it Panel serves what components bring along; the name of this module after it makes an address ours.
+_COMPONENTS = "components"
+# What Panel keeps for the whole process: the states of each view, and by which key its files are asked for.
+_CACHE = "prefect_worklets"
+_SCRIPT = re.compile(rf"ui/{SCRIPTS_VERSION}/([a-z_]+\.(js|svg)|pdf(\.worker)?\.min\.mjs)")
+_FILE = re.compile(r"files/[A-Za-z0-9._-]{1,200}")
+_PASSED_ON = ("content-type", "content-disposition", "content-range", "accept-ranges", "content-security-policy")
+_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class Desk:
+    """What all sessions of one process share.
+
+    Args:
+        url, key: the server that has the worklets, and by which key it is asked. Both empty: there is none.
+        missing: why there is none.
+    """
+
+    def __init__(self, url: str, key: str, missing: str = "") -> None:
+        self.missing = missing
+        self._ending: set[asyncio.Task[None]] = set()  # nothing else holds them
+        self.states: dict[str, dict[str, Any]] = {}
+        self.client = httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {key}"} if key else {})
+
+    def end(self, view: OpenView) -> None:
+        """End what a view has under way whose page is gone."""
+        task = asyncio.get_running_loop().create_task(view.close())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def check(self) -> None:
+        """Raises SetupError if no server is known."""
+        if self.missing:
+            raise SetupError(self.missing)
+
+
+class KeyGateway(HttpGateway):
+    """The gateway of whoever has the desk's key."""
+
+    def __init__(self, desk: Desk) -> None:
+        async def identity() -> str:
+            desk.check()
+            return ""
+
+        super().__init__(desk.client, "", identity, Egress())
+
+    async def _credentials(self) -> dict[str, str]:
+        await self._identity()
+        return {}  # the client sends the key
+
+
+def is_served() -> bool:
+    """Whether this is a session of a Panel server."""
+    return pn.state.curdoc is not None and pn.state.curdoc.session_context is not None
+
+
+def serve(document: dict[str, Any], url: str, key: str, missing: str = "") -> None:
+    """Put a view into the session that is being made. Raises DefinitionError."""
+    doc, parsed = pn.state.curdoc, _without_examples(parse(document))
+    desk: Desk = pn.state.cache.setdefault(_CACHE, None) or Desk(url, key, missing)
+    pn.state.cache[_CACHE] = desk
+    base = f"{pn.state.base_url}{_COMPONENTS}/{__name__}"
+    _join_panel()
+    Drawn.address = f"{base}/ui/{SCRIPTS_VERSION}"
+    visit = _visit(parsed, desk)
+    view = OpenView(
+        visit, KeyGateway(desk), _keeper(desk, parsed.slug), lambda change: doc.add_next_tick_callback(change)
+    )
+    doc.on_session_destroyed(lambda context: desk.end(view))
+    view.root.server_doc(doc, title=parsed.title, location=False)
+    doc.config.update(reconnect_session=False, notify_connection_status=False)
+    doc.template = templates.get_template("page.html")
+    more = {"ui": Drawn.address, "files": f"{base}/files", "home": "./", "user": ""}
+    doc.template_variables.update({**page_variables(visit, OUR_BRAND), **more})
+
+
+def _visit(document: ViewDocument, desk: Desk) -> Visit:
+    arguments = pn.state.curdoc.session_context.request.arguments
+    given = {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items() if values}
+    kept = desk.states.setdefault(document.slug, {})
+    state = {one.key: kept.get(one.key, one.default) for one in document.state}
+    principal = Principal("", "", Role.operator)
+    return Visit(document, principal, state=state, params=checked_parameters(given), page=given.get(PAGE, ""))
+
+
+def _keeper(desk: Desk, slug: str) -> Any:
+    async def save(key: str, value: Any) -> None:
+        if not key.startswith("session."):
+            desk.states.setdefault(slug, {})[key] = value
+
+    return save
+
+
+def _without_examples(document: ViewDocument) -> ViewDocument:
+    """Example pictures of the demo are our server's alone."""
+    plain = document.to_json()
+    for page in plain["pages"]:
+        for part in page.get("components", []):
+            examples = part.get("properties", {}).get("examples")
+            if examples:
+                kept = [one for one in examples if not str(one.get("url", "")).startswith("/views/")]
+                part["properties"]["examples"] = kept
+    return parse(plain)
+
+
+# --- what the pages ask for -----------------------------------------------------------------------------------
+
+
+def _join_panel() -> None:
+    """Answer for our scripts and files below the address at which Panel serves those of components.
+
+    A program that Panel serves begins when its server is there already, and can add no address to it.
+    """
+    panel_document._dispatch_msgs = dispatch_all
+    if getattr(ComponentResourceHandler, "serves_worklets", False):
+        return
+    get = ComponentResourceHandler.get
+
+    async def get_ours(self: Any, path: str, include_body: bool = True) -> None:
+        own = path.removeprefix(f"{__name__}/")
+        if own == path:
+            await get(self, path, include_body)
+            return
+        self.compute_etag = lambda: None  # Panel's would be that of a file below its own folder
+        if script := _SCRIPT.fullmatch(own):
+            await _send_script(self, script[1])
+        elif _FILE.fullmatch(own):
+            await _send_file(self, own)
+        else:
+            raise HTTPError(404)
+
+    async def post_ours(self: Any, path: str) -> None:
+        if path != f"{__name__}/files":
+            raise HTTPError(405)
+        self.compute_etag = lambda: None
+        await _take_file(self)
+
+    ComponentResourceHandler.get, ComponentResourceHandler.post = get_ours, post_ours
+    ComponentResourceHandler.serves_worklets = True
+
+
+async def _send_script(handler: Any, name: str) -> None:
+    file = (PDFJS if name.endswith(".mjs") else FOLDER) / name
+    if not file.is_file():
+        raise HTTPError(404)
+    handler.set_header("content-type", _TYPES[Path(name).suffix])
+    handler.set_header("cache-control", "public, max-age=31536000, immutable")
+    handler.finish(await asyncio.to_thread(file.read_bytes))
+
+
+async def _send_file(handler: Any, path: str) -> None:
+    """Hand a file of our server on, as it comes."""
+    asked = {"range": handler.request.headers["Range"]} if "Range" in handler.request.headers else {}
+    query = handler.request.query
+    address = f"/api/{path}?{query}" if query else f"/api/{path}"
+    try:
+        async with _desk().client.stream("GET", address, headers=asked) as answer:
+            handler.set_status(answer.status_code)
+            for name in _PASSED_ON:
+                if name in answer.headers:
+                    handler.set_header(name, answer.headers[name])
+            handler.set_header("x-content-type-options", "nosniff")
+            async for part in answer.aiter_bytes():
+                handler.write(part)
+                await handler.flush()
+    except httpx.HTTPError:
+        raise HTTPError(502) from None
+    handler.finish()
+
+
+async def _take_file(handler: Any) -> None:
+    """Hand an upload on to our server; from a page of this server only."""
+    origin = handler.request.headers.get("Origin")
+    if origin is None or urlsplit(origin).netloc != handler.request.host:
+        raise HTTPError(403)
+    headers = {"content-type": handler.request.headers.get("Content-Type", "application/octet-stream")}
+    name = handler.get_query_argument("name", "file")
+    try:
+        content, params = handler.request.body, {"name": name}
+        answer = await _desk().client.post("/api/files", content=content, headers=headers, params=params)
+    except httpx.HTTPError:
+        raise HTTPError(502) from None
+    handler.set_status(answer.status_code)
+    handler.set_header("content-type", "application/json")
+    handler.finish(answer.content)
+
+
+def _desk() -> Desk:
+    desk: Desk | None = pn.state.cache.get(_CACHE)
+    if desk is None:
+        raise HTTPError(404)
+    try:
+        desk.check()
+    except WorkletsError:
+        raise HTTPError(503) from None
+    return desk
