@@ -11,9 +11,11 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
+import multiprocessing.connection
 import os
 import secrets
 import signal
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from multiprocessing import forkserver
@@ -101,19 +103,23 @@ class _Forked:
     def __init__(self, process: Any) -> None:
         self._process = process
         self.pid: int = process.pid
+        # The fork server tells the status once: of two threads that ask at the same time, one would be told 255.
+        self._one = threading.Lock()
 
     def alive(self) -> bool:
-        return bool(self._process.is_alive())
+        return self.exit_code() is None
 
     def exit_code(self) -> int | None:
-        code: int | None = self._process.exitcode
+        with self._one:
+            code: int | None = self._process.exitcode
         return code
 
     def kill(self) -> None:
-        self._process.kill()
+        with self._one:
+            self._process.kill()
 
     async def wait(self, seconds: float) -> None:
-        await asyncio.to_thread(self._process.join, seconds)
+        await asyncio.to_thread(multiprocessing.connection.wait, [self._process.sentinel], seconds)
 
 
 class CommandSpawner:

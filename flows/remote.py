@@ -124,6 +124,10 @@ class RemoteExecution(Execution):
         """Nothing of it runs at once."""
         return False
 
+    async def join(self) -> bool:
+        """Nothing of it is gathered with others here."""
+        return False
+
     def learn(self, entries: list[Any]) -> None:
         """Take in how far it is."""
         self.entries[:] = [list(entry) for entry in entries]

@@ -23,4 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places: dict[Path, int] = {}
     for item in items:
         places[item.path] = max(places.get(item.path, 0), place(item))
+    for item in items:
+        if places[item.path] == 2 and item.get_closest_marker("asyncio") is not None:
+            raise pytest.UsageError(f"{item.path} has tests with a loop and tests with a browser: split it.")
     items.sort(key=lambda item: places[item.path])

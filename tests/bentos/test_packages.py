@@ -288,7 +288,7 @@ class TestCustom:
             pack(Locked(), "m")
 
     def test_an_unknown_thing(self):
-        with pytest.raises(BadInput, match="Wrap it in a class"):
+        with pytest.raises(BadInput, match="Wrap the model in a class"):
             pack(object(), "m")
 
 

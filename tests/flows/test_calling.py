@@ -109,7 +109,10 @@ async def test_a_failure_names_both(parts):
     result = await run(engine, registry, "outer", 13)
     assert isinstance(result.error, NodeFailed)
     assert result.error.detail.endswith("the worklet 'add' failed: Node 'plus' failed: ValueError: unlucky")
-    assert {run.state for run in recent._runs.values()} == {"failed"}
+    # Both versions are called side by side: where one fails before the other ends, that is cancelled.
+    states = [run.state for run in recent._runs.values()]
+    assert "failed" in states
+    assert set(states) <= {"failed", "cancelled"}
 
 
 @pytest.mark.parametrize(
