@@ -1,4 +1,4 @@
-"""The routes that say how a model is doing: `/pulse`, `/logs`, `/samples` and `/drift` of `/api/models/{name}`."""
+"""The routes that say how models are doing: `/api/pulse`; and `/pulse`, `/logs`, `/samples`, `/drift` of one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..connectors.tables import ModelSample
 from ..connectors.web import Guard, json_response
 from .drift_watch import DriftWatch
 from .model_log import log_path, read_log
-from .pulse import Pulse
+from .pulse import STEP_SECONDS, Pulse
 from .records import ModelRecords
 
 MOST_LINES = 5_000
@@ -52,6 +52,13 @@ def insight_routes(
         name = request.path_params["name"]
         await asyncio.to_thread(records.model, name)
         return json_response(pulse.of(name))
+
+    async def show_all(request: Request) -> Response:
+        """Every loaded model's last ten minutes in short, and how many of its features have drifted."""
+        await guard(request, Role.viewer, "see models")
+        drifted = {found["model"]: sum(bool(each["drifted"]) for each in found["features"]) for found in drift.latest()}
+        models = {name: {**found, "drifted": drifted.get(name, 0)} for name, found in pulse.all().items()}
+        return json_response({"seconds": STEP_SECONDS, "models": models})
 
     async def show_logs(request: Request) -> Response:
         """The last lines that a version printed, with tracebacks; `?version=` (the live one), `?lines=` (200)."""
@@ -92,6 +99,7 @@ def insight_routes(
     return [
         Route("/api/models/{name}/drift", show_drift, methods=["GET"]),
         Route("/api/models/{name}/samples", show_samples, methods=["GET"]),
+        Route("/api/pulse", show_all, methods=["GET"]),
         Route("/api/models/{name}/pulse", show_pulse, methods=["GET"]),
         Route("/api/models/{name}/logs", show_logs, methods=["GET"]),
     ]

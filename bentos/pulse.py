@@ -83,6 +83,19 @@ class Pulse:
         columns = ("at", "answered", "failed", "refused", "p50", "p95")
         return {"seconds": STEP_SECONDS, **{key: [getattr(step, key) for step in steps] for key in columns}}
 
+    def all(self) -> dict[str, dict[str, Any]]:
+        """Of each model that is loaded: the calls of each step, how many failed or were refused, the latest p50."""
+        found = {}
+        for name, steps in self._steps.items():
+            known = [step.p50 for step in steps if step.p50 is not None]
+            found[name] = {
+                "answered": [step.answered for step in steps],
+                "failed": sum(step.failed for step in steps),
+                "refused": sum(step.refused for step in steps),
+                "p50": known[-1] if known else None,
+            }
+        return found
+
 
 def quantile(counts: Sequence[int], share: float) -> float | None:
     """Seconds that this share of the calls did not pass, by a straight line inside the bucket; None without calls."""

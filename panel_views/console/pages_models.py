@@ -11,6 +11,7 @@ from starlette.responses import Response
 from ...bentos.monitor_rule import MonitorRule
 from ...bentos.records import notes_revision
 from ...bentos.signature import Signature
+from ...bentos.traffic import TrafficRule
 from ...connectors.access import Role
 from ...connectors.errors import NotFound
 from ...connectors.tables import ModelVersion
@@ -21,6 +22,8 @@ from .site import Site, Visit
 from .values import compact_json
 
 _LONG_SAMPLE = 1_000
+# So many versions beside the live one can be given a share on the page.
+MOST_OTHERS = 8
 
 
 def model_list(site: Site, visit: Visit) -> Response:
@@ -37,6 +40,8 @@ def model_detail(site: Site, visit: Visit) -> Response:
     if wanted and shown is None:
         raise NotFound(f"The model {model.name} has no version {wanted[:64]!r}.")
     shown = shown or live or (versions[0] if versions else None)
+    others = [version for version in versions if version is not live and version.status != "failed"]
+    rule = TrafficRule.model_validate(model.traffic or {})
     manifest: Mapping[str, Any] = shown.manifest if shown is not None else {}
     signature = signature_of(manifest)
     return site.render(
@@ -47,6 +52,9 @@ def model_detail(site: Site, visit: Visit) -> Response:
         revision=notes_revision(model),
         versions=versions,
         live=live,
+        others=others[:MOST_OTHERS],
+        rule=rule,
+        shared=bool(rule),
         shown=shown,
         framework=_text(manifest.get("framework")),
         inputs=fields(manifest, "inputs"),

@@ -26,6 +26,7 @@ from ...connectors.tables import (
     WorkletVersion,
 )
 from ..publishing import views_for
+from .model_lines import ModelLine, model_lines
 
 HOUR_US = 3_600_000_000
 # Counting stops here: a busy instance has millions of runs a day, and the overview must stay cheap.
@@ -98,15 +99,6 @@ class ViewLine:
     description: str
     published: int | None
     updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ModelLine:
-    """A model as a list shows it, with its live version."""
-
-    model: Model
-    live: ModelVersion | None
-    versions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,21 +213,7 @@ class ConsoleQueries:
     def models(self) -> list[ModelLine]:
         """Every model by name."""
         with self._store.read() as session:
-            models = session.scalars(select(Model).order_by(col(Model.name))).all()
-            counted = _numbers(
-                session.execute(
-                    select(col(ModelVersion.model_name), func.count()).group_by(col(ModelVersion.model_name))
-                )
-            )
-            live = session.scalars(
-                select(ModelVersion).join(
-                    Model,
-                    (col(Model.name) == col(ModelVersion.model_name))
-                    & (col(Model.live_version) == col(ModelVersion.version)),
-                )
-            ).all()
-        by_name = {version.model_name: version for version in live}
-        return [ModelLine(model, by_name.get(model.name), counted.get(model.name, 0)) for model in models]
+            return model_lines(session)
 
     def model(self, name: str) -> tuple[Model, list[ModelVersion]]:
         """A model and its versions, newest first. Raises NotFound."""

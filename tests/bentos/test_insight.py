@@ -106,11 +106,13 @@ class TestLog:
             return problem_response(error)
 
         access = Access(store)
+        watched = Pulse(router)
+        watched.look(0.0)
         routes = insight_routes(
             deployer.records,
             Guard(access),
             data,
-            Pulse(router),
+            watched,
             store,
             DriftWatch(store, deployer.records, deployer.artifacts),
         )
@@ -130,6 +132,21 @@ class TestLog:
             pulse = await client.get("/api/models/chatty/pulse", headers=headers["operator"])
             assert pulse.json()["seconds"] == 5.0
             assert (await client.get("/api/models/no/pulse", headers=headers["operator"])).status_code == 404
+            assert (await client.get("/api/pulse")).status_code == 401
+            everything = (await client.get("/api/pulse", headers=headers["operator"])).json()
+            assert everything["seconds"] == 5.0
+            assert everything["models"]["chatty"]["drifted"] == 0
+
+    async def test_all_at_once(self, router: Any, chatty: Any) -> None:
+        pulse = Pulse(router)
+        pulse.look(0.0)
+        await router.predict("chatty", [[16.0]])
+        with pytest.raises(WorkletsError):
+            await router.predict("chatty", [[-1.0]])
+        pulse.look(5.0)
+        found = pulse.all()["chatty"]
+        assert (sum(found["answered"]), found["failed"], found["refused"]) == (1, 1, 0)
+        assert 0 < found["p50"] < 60
 
     def test_it_stays_small(self, tmp_path: Path) -> None:
         log = ModelLog(tmp_path / "l" / "m.log")

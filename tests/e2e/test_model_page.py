@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import time
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -90,7 +92,7 @@ def test_trying_writing_going_back_and_deleting(server: Server, visitor: LocalCo
     assert Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"] == []
     irises.change(labels={"team": "botany"})
     page.get_by_role("button", name="Save").click()
-    expect(page.locator("dialog [data-fault]")).to_contain_text("load it again")
+    expect(page.locator("dialog[open] [data-fault]")).to_contain_text("load it again")
     page.reload()
     expect(page.get_by_text("team: botany")).to_be_visible()
     page.get_by_role("button", name="Edit", exact=True).click()
@@ -107,6 +109,55 @@ def test_trying_writing_going_back_and_deleting(server: Server, visitor: LocalCo
     page.get_by_role("button", name="Go ahead").click()
     page.wait_for_url("**/console/models")
     expect(page.get_by_text(f"{irises.name} is deleted.")).to_be_visible()
+
+
+def test_sharing_out_drift_and_the_list(server: Server, visitor: LocalContext, client: pw.Client) -> None:
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    name = f"shared-{uuid4().hex[:6]}"
+    made = client.deploy(
+        LogisticRegression(max_iter=500).fit(X, y), name, sample_input=X[:2], monitor=True, reference=X,
+        labels={"team": f"team-{name}"},
+    )  # fmt: skip
+    other = client.deploy(LogisticRegression(C=0.001).fit(X, 2 - y), name, sample_input=X[:2], live=False)
+    while not made.samples():  # they are taken from a moment after it is live on
+        made.predict(X[::2] * 3)  # far from the reference
+        time.sleep(0.5)
+    page = signed_in(server, visitor)
+    page.goto(f"{server.url}/console/models/{name}")
+    card = page.locator("[data-traffic]")
+    expect(card.locator(".share")).to_have_text([f"{made.version} · 100 %"])
+    page.get_by_role("button", name="Share out").click()
+    page.get_by_label(f"{other.version}, percent").fill("120")
+    page.get_by_role("dialog").get_by_role("button", name="Share out").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.get_by_label(f"{other.version}, percent").fill("25")
+    page.get_by_label("Shadow: is asked too").select_option(other.version)
+    assert Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"] == []
+    page.get_by_role("dialog").get_by_role("button", name="Share out").click()
+    expect(page.get_by_text("Shared out.")).to_be_visible()
+    expect(card.locator(".share")).to_have_text([f"{made.version} · 75 %", f"{other.version} · 25 %"])
+    # Flowers that the two versions name differently.
+    for _ in range(29):
+        client.models[name].predict(X[:5])
+    expect(card.locator("[data-shadow]")).to_contain_text("different", timeout=20_000)
+    expect(card.locator("[data-differences] tbody tr").first).to_be_visible(timeout=20_000)
+    page.reload()
+    expect(page.locator("[data-drift-sum]")).to_contain_text("features drifted")
+    expect(page.locator(".drift svg")).to_have_count(4)
+    assert Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa"]}).response["violations"] == []
+    page.get_by_role("button", name="End", exact=True).click()
+    page.get_by_role("button", name="Go ahead").click()
+    expect(card.locator(".share")).to_have_text([f"{made.version} · 100 %"])
+    # The list: found by a label, with what it answered.
+    page.goto(f"{server.url}/console/models")
+    row = page.locator(f"[data-model={name}]")
+    expect(row.locator("[data-calls]")).to_have_text(re.compile(r"^[3-9]\d$"), timeout=20_000)
+    if (field := page.get_by_placeholder("Find by name")).count():
+        field.fill(f"team-{name}")
+        expect(page.locator("[data-model]:visible")).to_have_count(1)
+        field.fill("no such model")
+        expect(page.get_by_text("No model fits.")).to_be_visible()
+    made.delete(force=True)
 
 
 def test_pictures_texts_and_numbers(server: Server, visitor: LocalContext, client: pw.Client) -> None:

@@ -13,7 +13,7 @@ from prefect_worklets.panel_views.publishing import publish
 
 from .conftest import BASE_URL, Instance, model_rows, run_row, worklet_rows
 
-HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}'&"
+HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(1)>{{7*191919}}'&"
 PATHS = [
     "/console",
     "/console/worklets",
@@ -203,7 +203,7 @@ class TestHostileTexts:
             assert answer.status_code == 200, path
             assert "<script>" not in answer.text
             assert "<img src=x" not in answer.text
-            assert "49" not in re.findall(r"\{\{7\*7\}\}|49", answer.text)
+            assert str(7 * 191919) not in answer.text
             Outline(answer.text)
 
     async def test_an_error_page_escapes_the_address(self, admin: httpx.AsyncClient) -> None:

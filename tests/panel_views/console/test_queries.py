@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prefect_worklets.connectors.access import Principal, Role
 from prefect_worklets.connectors.errors import BadInput, NotFound
-from prefect_worklets.connectors.tables import View
+from prefect_worklets.connectors.tables import ModelVersion, View
 from prefect_worklets.panel_views.console import queries as module
 from prefect_worklets.panel_views.console.queries import HOUR_US, ConsoleQueries
 from prefect_worklets.panel_views.publishing import publish
@@ -81,6 +81,21 @@ class TestLists:
         (line,) = ConsoleQueries(instance.store).models()
         assert line.live is not None
         assert (line.model.name, line.live.version, line.versions) == ("iris", "1.0.1", 2)
+        assert (line.framework, line.trouble) == ("sklearn", "")
+
+    def test_models_whose_newest_version_failed(self, instance: Instance) -> None:
+        for name, newest_failed in (("good", False), ("bad", True)):
+            rows = model_rows(name)
+            versions = [row for row in rows if isinstance(row, ModelVersion)]
+            for hour, version in enumerate(versions):
+                version.created_at = NOON + timedelta(hours=hour)
+            # Of each model one failed; of the first another one came after it.
+            versions[newest_failed].status = "failed"
+            versions[newest_failed].error = "It has no weights."
+            instance.add(*rows)
+        bad, good = ConsoleQueries(instance.store).models()
+        assert (good.model.name, good.trouble) == ("good", "")
+        assert (bad.model.name, bad.trouble) == ("bad", "1.0.1: It has no weights.")
 
     def test_worklets_with_their_newest_run(self, instance: Instance) -> None:
         instance.add(*worklet_rows({"name": "greet", "nodes": [{"id": "a"}]}))
