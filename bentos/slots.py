@@ -115,6 +115,7 @@ class InProcessSlot:
     """A model in the HTTP app's own process.
 
     While its calls are measured quick they are plain function calls on the event loop, else they run in its threads.
+    Code of a user's own always does: what it does with the next input, no measurement tells.
     """
 
     tier = "in-process"
@@ -232,7 +233,7 @@ class InProcessSlot:
             self._choose_place()
 
     def _choose_place(self) -> None:
-        quick = self._average_ns < QUICK_NS and not self.signature.heavy
+        quick = self._average_ns < QUICK_NS and not self.signature.heavy and self.manifest.framework != "custom"
         self.quick = self._call_now if quick else None
 
     async def _timed(self, values: Mapping[str, Any], timeout: float) -> int:

@@ -75,12 +75,14 @@ class Registry:
         folder: where pushed sources lie, one folder a content hash.
         take_views: gets the views of a push, in the push's own transaction; raising undoes the push.
         hosts: the processes of projects with requirements of their own.
+        starting: what was live before is not loaded yet, so that a name which isn't here may come.
     """
 
     store: Store
     folder: Path
     take_views: TakeViews | None = None
     hosts: ProjectHosts | None = None
+    starting: bool = False
     live: dict[str, LiveWorklet] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     _projects: dict[str, Project] = field(default_factory=dict)
@@ -99,6 +101,8 @@ class Registry:
         reason = self.broken.get(name)
         if reason is not None:
             return Unavailable(f"The worklet {name!r} can't be loaded by this server: {reason}")
+        if self.starting:
+            return Unavailable(f"The server has just started and may not have loaded {name[:64]!r} yet; ask again.")
         hint = did_you_mean(name, self.live) or "`worklets push` adds some."
         return NotFound(f"There is no worklet {name[:64]!r}. {hint}")
 

@@ -22,6 +22,9 @@ FAILING_AFTER = 5
 # A failing process that nothing can ask counts as well again once it has lived so long.
 _SETTLED_SECONDS = 5.0
 _KEPT_LINES = 20
+_LOOK_SECONDS = 5.0
+# Time to print where each thread is.
+_DUMP_SECONDS = 2.0
 _PR_SET_PDEATHSIG = 1
 _LINE_LIMIT = 1 << 20
 _STAND_BACK_TRIES = 20
@@ -39,6 +42,8 @@ class ChildSpec:
         command: program and arguments.
         environment: variables beside the supervisor's own.
         probe: answers whether the process does its work by now; None counts it as ready once started.
+        alive: answers whether a process that was ready still answers; None where nobody asks.
+        hung_seconds: one that has not answered `alive` for so long is ended, and so started again.
         stop_seconds: how long it may take to end after SIGTERM before it is killed.
         listening: a socket that it inherits, under the same number. Stopping the process closes it.
         niceness: how far it stands back behind the others, as of nice(2).
@@ -48,6 +53,8 @@ class ChildSpec:
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     probe: Probe | None = None
+    alive: Probe | None = None
+    hung_seconds: float = 60.0
     stop_seconds: float = 10.0
     listening: socket.socket | None = None
     niceness: int = 0
@@ -197,6 +204,22 @@ class Child:
         self.ready.set()
         if self.pid is not None:
             await _stand_back(self.pid, self.spec.niceness)  # not before: a start is waited for
+        if self.spec.alive is not None:
+            await self._end_when_hung(self.spec.alive)
+
+    async def _end_when_hung(self, alive: Probe) -> None:
+        limit = self.spec.hung_seconds
+        answered = time.monotonic()
+        while True:
+            await asyncio.sleep(min(_LOOK_SECONDS, limit / 4))
+            if await alive():
+                answered = time.monotonic()
+            elif time.monotonic() - answered > limit:
+                break
+        self._log(self.spec.name, f"has not answered for {limit:g} s; ending it. What its threads were doing:")
+        self._signal(signal.SIGABRT)  # at which Python prints that, where it is told to
+        await asyncio.sleep(_DUMP_SECONDS)
+        self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
         process = self._process

@@ -129,6 +129,7 @@ class Parts:
         await asyncio.to_thread(self.files.sweep)
         await self.deployer.start()
         self.hosts.start()
+        self.registry.starting = True
         background = [asyncio.create_task(self._load_and_work(), name="load, then work")]
         background.append(asyncio.create_task(self.registry.watch(), name="watch registry"))
         background.append(asyncio.create_task(self.secrets.watch(), name="watch secrets"))
@@ -160,7 +161,10 @@ class Parts:
     async def _load(self) -> None:
         """Worklets first: one whose model is still coming up says so by itself."""
         try:
-            await asyncio.to_thread(self.registry.load_all)
+            try:
+                await asyncio.to_thread(self.registry.load_all)
+            finally:
+                self.registry.starting = False
             await self.deployer.load_all()
             await self.rollouts.restore()
         except Exception:

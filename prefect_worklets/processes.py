@@ -76,6 +76,8 @@ class Instance:
             "DO_NOT_TRACK": "1",
             **telemetry.OFF,
             "PYTHONUNBUFFERED": "1",
+            # A process that crashes, or is ended because it hangs, says where its threads were.
+            "PYTHONFAULTHANDLER": "1",
         }
 
     def _prefect(self, listening: socket.socket) -> ChildSpec:
@@ -131,7 +133,10 @@ class Instance:
         command += ["--log-level", "warning", "--timeout-graceful-shutdown", "8", "--no-server-header"]
         command += ["--ws-max-size", str(_LARGEST_MESSAGE)]
         probe = http_probe(f"{self.api_url}/api/ready")
-        return ChildSpec("app", command, environment, probe, stop_seconds=12.0, listening=self.app_socket)
+        alive = http_probe(f"{self.api_url}/api/health")
+        return ChildSpec(
+            "app", command, environment, probe, alive, settings.hung_seconds, 12.0, listening=self.app_socket
+        )
 
     def _views(self, number: int, port: int) -> ChildSpec:
         settings = self.settings
@@ -145,7 +150,8 @@ class Instance:
         if settings.brand_logo is not None:
             command += ["--brand-logo", str(settings.brand_logo)]
         name = "views" if number == 0 else f"views-{number + 1}"
-        return ChildSpec(name, command, self._shared(), http_probe(f"http://127.0.0.1:{port}/views/-/health"))
+        probe = http_probe(f"http://127.0.0.1:{port}/views/-/health")
+        return ChildSpec(name, command, self._shared(), probe, probe, settings.hung_seconds)
 
     def _recorder(self) -> ChildSpec:
         command = _python("prefect_worklets.flows.record_process", "--data", str(self.settings.data.root))

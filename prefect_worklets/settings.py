@@ -74,6 +74,12 @@ class Settings(BaseSettings):
         description="Bytes that one process of models (the shared host, or that of one model) may allocate; more is a "
         "`MemoryError` in the model. By default no limit.",
     )
+    hung_seconds: float = Field(
+        default=60,
+        ge=5,
+        description="The app, or a process of the views, that has not answered for so long is ended and started again; "
+        "its log says where its code was.",
+    )
     open_metrics: bool = Field(
         default=False, description="Let anybody who reaches the address read `/metrics`, without a key."
     )

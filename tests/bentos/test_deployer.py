@@ -273,15 +273,24 @@ class TestFailures:
 
 
 class TestQuickness:
-    async def test_a_quick_model_answers_on_the_loop(self, deployer, router, write_model):
+    async def test_a_quick_model_answers_on_the_loop(self, deployer, router, iris_package):
+        await deployer.deploy(iris_package)
+        call = router.quick("iris")
+        assert call is not None
+        assert call(ROW).outputs.tolist() == [0]
+        assert router.quick("iris", "1.0.0") is not None
+        assert router.quick("iris", "9") is None
+        assert router.quick("nothing") is None
+
+    async def test_code_of_a_users_own_does_not_however_quick(self, deployer, router, write_model):
         body = "def predict(self, x: float = 1.0):\n    import threading\n    return threading.current_thread().name"
         await deployer.deploy(write_model("thing", body))
-        call = router.quick("thing")
-        assert call is not None
-        assert call(1.0).outputs == threading.current_thread().name
-        assert router.quick("thing", "1.0.0") is not None
-        assert router.quick("thing", "9") is None
-        assert router.quick("nothing") is None
+        assert router.live("thing").tier == "in-process"
+        assert router.quick("thing") is None
+        for _ in range(50):
+            answer = await router.predict("thing", 1.0)
+            assert answer.outputs != threading.current_thread().name
+        assert router.quick("thing") is None
 
     async def test_a_slow_or_waiting_model_does_not(self, deployer, router, write_model):
         await deployer.deploy(
@@ -295,6 +304,7 @@ class TestQuickness:
             "    while time.thread_time() < end: pass\n    return x"
         )
         slot = InProcessSlot(HostedModel("thing:1", write_model("thing", body), limit=1))
+        slot.manifest = slot.manifest.model_copy(update={"framework": "sklearn"})  # a class that behaves as we want it
         await slot.start()
         await slot.probe(10)
         assert slot.quick is not None
@@ -313,6 +323,7 @@ class TestQuickness:
     async def test_a_model_that_begins_to_wait_moves_off(self, write_model):
         body = "def predict(self, x: float = 0.0):\n    if x: time.sleep(x)\n    return x"
         slot = InProcessSlot(HostedModel("thing:1", write_model("thing", body), limit=1))
+        slot.manifest = slot.manifest.model_copy(update={"framework": "sklearn"})  # a class that behaves as we want it
         await slot.start()
         await slot.probe(10)
         for _ in range(30):

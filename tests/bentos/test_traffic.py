@@ -31,11 +31,15 @@ async def rollouts(store, deployer):
 
 
 @pytest.fixture
-async def two(deployer, write_model):
-    """Version 1 is live, version 2 answers beside it."""
+async def two(deployer, write_model, router):
+    """Version 1 is live, version 2 answers beside it; both on the event loop, as models of a framework do."""
     await deployer.deploy(write_model("thing", answers(1)), version="1")
     row = await deployer.receive(write_model("thing", answers(2)), version="2")
-    return await deployer.bring_warm(row)
+    warm = await deployer.bring_warm(row)
+    for slot in (router.live("thing"), router.warm("thing")["2"]):
+        slot.manifest = slot.manifest.model_copy(update={"framework": "sklearn"})
+        await slot.probe(10)
+    return warm
 
 
 @pytest.fixture

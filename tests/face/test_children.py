@@ -64,6 +64,42 @@ class TestBackoff:
 
 
 class TestChild:
+    async def test_one_that_hangs_is_ended_and_started_again(self, tmp_path: Path):
+        log, starts = Lines(), tmp_path / "starts"
+        code = f"""
+import time
+with open({str(starts)!r}, "a") as file:
+    file.write("x")
+def spin_for_ever():
+    while True:
+        pass
+print("up")
+if open({str(starts)!r}).read() == "x":
+    time.sleep(0.5)
+    spin_for_ever()
+time.sleep(60)
+"""
+        began = asyncio.get_running_loop().time()
+
+        async def alive() -> bool:
+            # The first process answers at first; the second one for ever.
+            return starts.read_text() != "x" or asyncio.get_running_loop().time() - began < 0.3
+
+        async def ready() -> bool:
+            return True
+
+        environment = {"PYTHONFAULTHANDLER": "1"}
+        child = Child(ChildSpec("it", python(code), environment, ready, alive, hung_seconds=0.8), log)
+        child.start()
+        assert await log.has("has not answered for 0.8 s")
+        assert await log.has("spin_for_ever")
+        assert await log.has("ended (SIGABRT); starting it again at once")
+        await asyncio.wait_for(child.ready.wait(), 20)
+        pid = child.pid
+        await asyncio.sleep(1.2)  # longer than it may hang: it answers, and is left alone
+        assert (child.pid, child.restarts) == (pid, 1)
+        await child.stop()
+
     async def test_names_its_lines_and_is_ready_when_its_probe_says_so(self, tmp_path: Path):
         log, flag = Lines(), tmp_path / "ready"
 

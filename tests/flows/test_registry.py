@@ -162,6 +162,15 @@ def test_another_process_takes_up_pushes_and_rollbacks(registry: Registry, store
     assert call(other, "times", 4) == 8
 
 
+def test_before_all_is_loaded_no_name_is_unknown(registry: Registry, tmp_path: Path) -> None:
+    registry.starting = True
+    with pytest.raises(Unavailable, match="ask again"):
+        registry.get("greet")
+    registry.starting = False
+    with pytest.raises(NotFound):
+        registry.get("greet")
+
+
 def test_after_a_restart_what_can_be_loaded_answers(registry: Registry, store: Store, tmp_path: Path) -> None:
     push(registry, source(2), tmp_path)
     push(registry, source(3, "other"), tmp_path)
