@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from ..connectors.errors import ModelFailed, NotAcceptable
 from . import npy
+from .answer_size import MOST_BYTES, size_of, too_large
 from .bodies import JSON
 from .large_json import dumps_slices, is_large
 from .signature import Signature
@@ -54,7 +55,7 @@ def _weight(parameters: list[str]) -> float:
 
 
 async def respond(made: Prediction, signature: Signature, kinds: tuple[str, ...]) -> Response:
-    """The answer in the first of these forms that it has. Raises NotAcceptable, ModelFailed (it is no data)."""
+    """The answer in the first of these forms that it has. Raises NotAcceptable, ModelFailed: no data, too much."""
     if is_large(made.outputs) or any(field.kind == "image" for field in signature.outputs):
         content, kind = await asyncio.to_thread(_content, made, signature, kinds)
     else:
@@ -63,6 +64,8 @@ async def respond(made: Prediction, signature: Signature, kinds: tuple[str, ...]
 
 
 def _content(made: Prediction, signature: Signature, kinds: tuple[str, ...]) -> tuple[bytes, str]:
+    if (size := size_of(made.outputs)) > MOST_BYTES:
+        raise too_large(made.model, size)
     for kind in kinds:
         if kind == JSON:
             return _as_json(made, signature), kind

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..connectors.errors import BadInput, ModelFailed, WorkletsError
+from .answer_size import MOST_BYTES, size_of, too_large
 from .failures import to_data
 from .hosted import HostedModel
 from .wire import MEDIA_TYPE, WireError, decode, encode
@@ -93,7 +94,9 @@ async def answer_json(model: HostedModel, inputs: Any) -> Response:
 
 
 def wire_response(answer: Any, tag: str) -> Response:
-    """An answer in our wire format. Raises ModelFailed if it is no data."""
+    """An answer in our wire format. Raises ModelFailed if it is no data, or too much."""
+    if (size := size_of(answer)) > MOST_BYTES:
+        raise too_large(tag, size)
     try:
         return Response(encode(answer), media_type=MEDIA_TYPE)
     except WireError as error:

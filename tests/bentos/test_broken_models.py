@@ -48,6 +48,13 @@ IN_PREDICT: dict[str, tuple[str, tuple[str, ...], int, str]] = {
     "KeyboardInterrupt": ("raise KeyboardInterrupt", EVERY, 502, "raised KeyboardInterrupt"),
     "endless recursion": ("return self.predict(what)", EVERY, 502, "raised RecursionError"),
     "wrong shape": ("return np.ones((2, 3)) @ np.ones((2, 3))", EVERY, 502, "raised ValueError: matmul"),
+    "an array too large to send": (
+        "return np.zeros(30_000_000)",
+        EVERY,
+        502,
+        "answered 240 MB, and no more than 200 MB",
+    ),
+    "a text too large to send": ("return ['x' * 250_000_000]", EVERY, 502, "answered 250 MB, and no more"),
     "no data": ("return object()", EVERY, 502, "answered something that is no data|object"),
     "missing package": ("import no_such_package", EVERY, 502, "needs the module no_such_package"),
     "StopIteration": ("next(iter(()))", EVERY, 502, "StopIteration"),
@@ -65,6 +72,7 @@ ODD: dict[str, tuple[str, Any]] = {
         "import threading\n[threading.Thread(target=time.sleep, args=(600,), daemon=True).start() for _ in range(8)]\n"
         "return 1", 1,
     ),
+    "bytes behind our back": ("os.write(1, b'x' * 100_000); os.write(2, b'y' * 100_000); return 1", 1),
     "another working directory": ("os.chdir('/'); return 1", 1),
     "other variables": ("os.environ['HOME'] = os.environ['PATH'] = '/nowhere'; return 1", 1),
 }  # fmt: skip
@@ -220,6 +228,14 @@ def test_what_is_odd_is_answered(instance, things, kind, tier):
     for _ in range(2):
         answer = instance.predict(things[tier], what=f"odd {kind}")
         assert (answer.status_code, answer.json()["outputs"]) == (200, ODD[kind][1])
+
+
+def test_one_that_changes_numpy_spoils_only_its_own_process(instance):
+    body = "def predict(self, x: float = 1.0):\n    np.sum = np.ndarray = None\n    return x"
+    name, answer = instance.deploy(body, "isolated")
+    assert answer.status_code == 201, answer.text
+    assert instance.predict(name, x=2.0).status_code == 200
+    assert instance.version(name)["status"] == "live"
 
 
 @pytest.mark.parametrize("code", ["os._exit(3)", "import ctypes; ctypes.string_at(0)"])
