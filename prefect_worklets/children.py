@@ -44,6 +44,7 @@ class ChildSpec:
         probe: answers whether the process does its work by now; None counts it as ready once started.
         alive: answers whether a process that was ready still answers; None where nobody asks.
         hung_seconds: one that has not answered `alive` for so long is ended, and so started again.
+        stable_seconds: one that ends sooner after it was ready, or before, has ended quickly, and the next start waits.
         stop_seconds: how long it may take to end after SIGTERM before it is killed.
         listening: a socket that it inherits, under the same number. Stopping the process closes it.
         niceness: how far it stands back behind the others, as of nice(2).
@@ -55,6 +56,7 @@ class ChildSpec:
     probe: Probe | None = None
     alive: Probe | None = None
     hung_seconds: float = 60.0
+    stable_seconds: float = STABLE_SECONDS
     stop_seconds: float = 10.0
     listening: socket.socket | None = None
     niceness: int = 0
@@ -84,6 +86,7 @@ class Child:
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
+        self._ready_at: float | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -137,12 +140,13 @@ class Child:
     async def _keep_running(self) -> None:
         quick_deaths = 0
         while not self._stopping:
-            began = time.monotonic()
+            self._ready_at = None
             self._become("failing" if quick_deaths >= FAILING_AFTER else "starting")
             code = await self._run_once()
             if self._stopping:
                 return
-            quick_deaths = quick_deaths + 1 if time.monotonic() - began < STABLE_SECONDS else 1
+            served = 0.0 if self._ready_at is None else time.monotonic() - self._ready_at
+            quick_deaths = quick_deaths + 1 if served < self.spec.stable_seconds else 1
             pause = backoff(quick_deaths)
             again = f"again in {pause:g} s" if pause else "again at once"
             self._log(self.spec.name, f"ended ({_how(code)}); starting it {again}")
@@ -200,6 +204,7 @@ class Child:
             if await probe():
                 break
             await asyncio.sleep(0.1)
+        self._ready_at = time.monotonic()
         self._become("ready")
         self.ready.set()
         if self.pid is not None:

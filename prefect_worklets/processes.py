@@ -113,7 +113,8 @@ class Instance:
         command = _python("prefect_worklets.bentos.host", "--data", str(self.settings.data.root))
         memory = self.settings.model_memory
         command += ["--socket", str(path), *(["--memory", str(memory)] if memory is not None else [])]
-        return ChildSpec("host", command, self._shared(), unix_probe(path, self.internal_key))
+        # What ends it is a model, which is then moved out of it; the others' calls wait for it meanwhile.
+        return ChildSpec("host", command, self._shared(), unix_probe(path, self.internal_key), stable_seconds=1.0)
 
     def _app(self) -> ChildSpec:
         settings = self.settings
@@ -135,8 +136,9 @@ class Instance:
         probe = http_probe(f"{self.api_url}/api/ready")
         alive = http_probe(f"{self.api_url}/api/health")
         return ChildSpec(
-            "app", command, environment, probe, alive, settings.hung_seconds, 12.0, listening=self.app_socket
-        )
+            "app", command, environment, probe, alive, settings.hung_seconds, stop_seconds=12.0,
+            listening=self.app_socket,
+        )  # fmt: skip
 
     def _views(self, number: int, port: int) -> ChildSpec:
         settings = self.settings
