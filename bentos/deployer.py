@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -21,14 +20,14 @@ from .environments import Environments
 from .failures import model_failed
 from .host_link import HostLink, HostSlot
 from .host_watch import watch_host
-from .manifest import SAMPLE_FILE, Manifest, check_name, check_version
+from .intake import Intake
+from .manifest import SAMPLE_FILE
 from .own_host import OwnHostSlot
-from .package import check_package, unarchive
 from .places import IDLE_SECONDS, Places
 from .records import ModelRecords
 from .router import Router
 from .slots import InProcessSlot, Slot
-from .tiers import IN_PROCESS_LIMIT, ISOLATED, choose
+from .tiers import IN_PROCESS_LIMIT, ISOLATED
 from .turns import Turns
 from .wire import decode
 from .zoo import Weights, ZooEntry
@@ -71,7 +70,7 @@ class Deployer:
         self.router = router
         self._data = data
         self._weights = weights or Weights(data.weights)
-        self._limit = in_process_limit
+        self._intake = Intake(data, self.records, self.artifacts, in_process_limit)
         self._bounds = bounds
         self._link = link or HostLink(data.socket("host"), internal_key, load_seconds=bounds.load_seconds)
         self.environments = environments or Environments(data.environments)
@@ -172,41 +171,7 @@ class Deployer:
         created_by: str | None = None,
     ) -> ModelVersion:
         """Check and save a package; `bring_live` does the rest. Raises BadInput, Conflict."""
-        if await asyncio.to_thread(package.is_dir):
-            return await self._save(package, name, version, tier, created_by)
-        folder = Path(await asyncio.to_thread(self._incoming))
-        try:
-            await asyncio.to_thread(unarchive, package, folder)
-            return await self._save(folder, name, version, tier, created_by)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-
-    def _incoming(self) -> str:
-        place = self._data.root / "incoming"
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return tempfile.mkdtemp(dir=place)
-
-    async def _save(
-        self, folder: Path, name: str | None, version: str | None, tier: str, created_by: str | None
-    ) -> ModelVersion:
-        manifest = await asyncio.to_thread(check_package, folder)
-        if name is not None:
-            manifest = manifest.model_copy(update={"name": check_name(name)})
-        chosen = choose(manifest, tier, limit=self._limit)
-        version = version or manifest.version
-        if version is None:
-            same = await asyncio.to_thread(self.records.same_content, manifest.name, manifest.content_hash)
-            if same is not None:
-                return same
-        async with self._lock("save " + manifest.name):
-            row = await asyncio.to_thread(self._save_locked, folder, manifest, version, created_by)
-        return await self._update(row, tier=chosen.tier, tier_reason=chosen.reason)
-
-    def _save_locked(self, folder: Path, manifest: Manifest, version: str | None, by: str | None) -> ModelVersion:
-        version = check_version(version or self.records.next_version(manifest.name))
-        self.records.check_new(manifest.name, version)
-        tag = self.artifacts.save(folder, manifest, version)
-        return self.records.add_version(manifest, version, tag, by)
+        return await self._intake.receive(package, name, version, tier, created_by)
 
     async def bring_live(self, row: ModelVersion) -> ModelVersion:
         """Start, probe and swap. Raises DefinitionError, Unavailable; the version is then marked failed."""

@@ -13,8 +13,9 @@ from .host_link import HostLink, HostSlot
 from .hosted import HostedModel
 from .manifest import Manifest
 from .model_log import ModelLog, log_path
-from .own_host import CommandSpawner, ForkSpawner, OwnHostSlot
+from .own_host import OwnHostSlot
 from .slots import InProcessSlot, Slot
+from .spawning import CommandSpawner, ForkSpawner
 from .tiers import IN_PROCESS, ISOLATED, OWN_ENVIRONMENT, SHARED_HOST
 
 IDLE_SECONDS = 900.0

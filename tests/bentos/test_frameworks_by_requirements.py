@@ -134,6 +134,55 @@ model = make_pipeline(StandardScaler(), LogisticRegression()).fit(frame, y)
 send(model, model.predict_proba(frame[::10]).tolist(), sample=frame[:1], metadata={"method": "predict_proba"})
 """,
     ),
+    "onnx graph": (
+        ("onnx==1.22.0", "onnxruntime==1.27.0"), "onnx",
+        """
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.linear_model import LogisticRegression
+trained = LogisticRegression(max_iter=500).fit(X, y)
+weights = [numpy_helper.from_array(value.astype(np.float32), name)
+           for name, value in (("w", trained.coef_.T), ("b", trained.intercept_))]
+steps = [helper.make_node("Gemm", ["x", "w", "b"], ["z"]), helper.make_node("Softmax", ["z"], ["p"], axis=1)]
+graph = helper.make_graph(
+    steps, "iris", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 4])],
+    [helper.make_tensor_value_info("p", TensorProto.FLOAT, [None, 3])], weights)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+import onnxruntime
+session = onnxruntime.InferenceSession(model.SerializeToString())
+send(model, session.run(None, {"x": rows.astype(np.float32)})[0].tolist(), sample=None)
+""",
+    ),
+    "class with load, preprocess and postprocess": (
+        ("shapely==2.0.6",), "cloudpickle",
+        """
+class Inside:
+    def __init__(self, corners):
+        self.corners = corners
+    def load(self):
+        from shapely import Polygon
+        self.area = Polygon(self.corners)
+    def preprocess(self, x: np.ndarray) -> list:
+        from shapely import Point
+        return [Point(*row[:2]) for row in x]
+    def predict(self, points: list) -> np.ndarray:
+        return np.array([self.area.distance(point) for point in points])
+    def postprocess(self, distances: np.ndarray) -> list:
+        return (10 * distances).tolist()
+model = Inside([(5.0, 3.0), (6.0, 3.0), (6.0, 4.0), (5.0, 3.5)])
+model.load()
+send(Inside(model.corners), model.postprocess(model.predict(model.preprocess(rows))))
+""",
+    ),
+    "function": (
+        ("shapely==2.0.6",), "cloudpickle",
+        """
+def lengths(x: np.ndarray) -> list:
+    from shapely import LineString
+    return [LineString([row[:2], row[2:]]).length for row in x]
+send(lengths, lengths(rows))
+""",
+    ),
 }  # fmt: skip
 
 

@@ -151,7 +151,7 @@ async def test_timeout_and_concurrency_of_the_package_hold(deployer, write_model
 APP = """
 import asyncio, pathlib, sys
 from multiprocessing import forkserver
-from prefect_worklets.bentos.own_host import ForkSpawner
+from prefect_worklets.bentos.spawning import ForkSpawner
 from prefect_worklets.connectors.layout import DataDirectory
 
 async def main():
