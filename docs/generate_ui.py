@@ -122,6 +122,8 @@ class _Types:
 
         if annotation == document.Binding:
             return ["Any"]
+        if annotation == document.Condition:
+            return ["Reads", "str"]
         if annotation == document.StateName:
             return ["State", "str"]
         if annotation == document.Action:
@@ -206,7 +208,8 @@ def _function(name: str, model: type[BaseModel], gives: str, maker: str, types: 
     hints = get_type_hints(model, include_extras=True)
     wanted = [one for one in model.model_fields if one != "do"]
     needed = [one for one in wanted if model.model_fields[one].is_required()]
-    rest = [one for one in wanted if one not in needed]
+    last = ("when", "on_error")
+    rest = sorted((one for one in wanted if one not in needed), key=lambda one: last.index(one) if one in last else -1)
     arguments = []
     for one in needed:
         arguments.append(f"{one}: {_argument(one, hints[one], types)}")

@@ -15,6 +15,7 @@ from .components.kinds import KINDS, fault_text
 from .document import (
     COLUMNS,
     RESERVED_SLUGS,
+    VISIBLE,
     Action,
     Binding,
     Component,
@@ -33,6 +34,8 @@ from .expressions import parse as parse_expression
 
 Loc = tuple[str | int, ...]
 MAX_DEPTH = 4  # containers inside one another
+# What expressions see in some places only.
+_OF_ACTIONS = {"event": "actions", "error": "on_error"}
 _EXPRESSION_STATE = {"session": "session", "user_state": "user", "view": "view"}
 
 
@@ -147,39 +150,55 @@ def _above(siblings: dict[str, Component], component: Component) -> list[str] | 
 
 
 def _bindings(document: ViewDocument, loc: Loc, component: Component) -> Iterator[Fault]:
-    for name, binding in component.bindings.items():
+    for name, binding in component.bound().items():
+        at = (*loc, name) if name == VISIBLE else (*loc, "bindings", name)
         if isinstance(binding, EventBinding):
-            yield Fault((*loc, "bindings", name), "an event can be read in actions only", "binding")
-        yield from _binding(document, (*loc, "bindings", name), binding)
+            yield Fault(at, "an event can be read in actions only", "binding")
+        yield from _binding(document, at, binding)
 
 
 def _actions(document: ViewDocument, loc: Loc, component: Component) -> Iterator[Fault]:
     for event, actions in component.actions.items():
-        for number, action in enumerate(actions):
-            yield from _action(document, (*loc, "actions", event, number), action)
+        yield from _steps(document, (*loc, "actions", event), actions, frozenset({"event"}))
 
 
-def _action(document: ViewDocument, loc: Loc, action: Action) -> Iterator[Fault]:
+def _steps(
+    document: ViewDocument, loc: Loc, actions: list[Action], roots: frozenset[str], depth: int = 0
+) -> Iterator[Fault]:
+    """What is wrong with actions; `roots` are what expressions see only here, `depth` is in how many `on_error`."""
+    if depth > MAX_DEPTH:
+        yield Fault(loc, f"stands {depth} times inside of on_error; at most {MAX_DEPTH} times may be", "action")
+        return
+    for number, action in enumerate(actions):
+        at = (*loc, number)
+        if isinstance(action, RunWorklet):
+            yield from _state(document, (*at, "into"), action.into)
+        elif isinstance(action, SetState):
+            yield from _state(document, (*at, "state"), action.state)
+        for place, binding in action_bindings(action):
+            yield from _binding(document, (*at, *place), binding, roots)
+            if isinstance(binding, TableBinding):
+                fix = "bind a component to it, and read the component"
+                yield Fault((*at, *place), "an action can't read a table", "binding", fix)
+        yield from _steps(document, (*at, "on_error"), action.on_error, roots | {"error"}, depth + 1)
+
+
+def action_bindings(action: Action) -> Iterator[tuple[Loc, Binding]]:
+    """What an action reads, with the place of each in it."""
+    if action.when is not None:
+        yield ("when",), action.when
     if isinstance(action, RunWorklet):
-        yield from _state(document, (*loc, "into"), action.into)
         for name, binding in action.input.items():
-            yield from _binding(document, (*loc, "input", name), binding)
-            yield from _no_table((*loc, "input", name), binding)
+            yield ("input", name), binding
     elif isinstance(action, SetState):
-        yield from _state(document, (*loc, "state"), action.state)
-        yield from _binding(document, (*loc, "value"), action.value)
-        yield from _no_table((*loc, "value"), action.value)
+        yield ("value",), action.value
     elif isinstance(action, SendEvent) and action.data is not None:
-        yield from _binding(document, (*loc, "data"), action.data)
-        yield from _no_table((*loc, "data"), action.data)
+        yield ("data",), action.data
 
 
-def _no_table(loc: Loc, binding: Binding) -> Iterator[Fault]:
-    if isinstance(binding, TableBinding):
-        yield Fault(loc, "an action can't read a table", "binding", "bind a component to it, and read the component")
-
-
-def _binding(document: ViewDocument, loc: Loc, binding: Binding) -> Iterator[Fault]:
+def _binding(
+    document: ViewDocument, loc: Loc, binding: Binding, roots: frozenset[str] = frozenset()
+) -> Iterator[Fault]:
     if isinstance(binding, StateBinding):
         yield from _state(document, (*loc, "state"), binding.state)
     elif isinstance(binding, ComponentBinding):
@@ -191,7 +210,11 @@ def _binding(document: ViewDocument, loc: Loc, binding: Binding) -> Iterator[Fau
             yield Fault((*loc, "expr"), error.detail, "expression")
             return
         for path in sorted(reads):
-            yield from _read(document, (*loc, "expr"), path)
+            if path[0] in _OF_ACTIONS:
+                if path[0] not in roots:
+                    yield Fault((*loc, "expr"), f"{path[0]} can be read in {_OF_ACTIONS[path[0]]} only", "expression")
+            else:
+                yield from _read(document, (*loc, "expr"), path)
 
 
 def _read(document: ViewDocument, loc: Loc, path: tuple[str, ...]) -> Iterator[Fault]:
@@ -236,14 +259,15 @@ def _cycles(document: ViewDocument) -> Iterator[Fault]:
         id, name = error.args[1][0]
         for loc, component in _located(document):
             if component.id == id:
-                yield Fault((*loc, "bindings", name), f"the bindings go in a circle: {' → '.join(chain)}", "cycle")
+                at = (*loc, name) if name == VISIBLE else (*loc, "bindings", name)
+                yield Fault(at, f"the bindings go in a circle: {' → '.join(chain)}", "cycle")
 
 
 def property_edges(document: ViewDocument) -> dict[tuple[str, str], set[tuple[str, str]]]:
     """For each bound property `(component, name)`: the other components' values that it is computed from."""
     edges: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for component in document.components():
-        for name, binding in component.bindings.items():
+        for name, binding in component.bound().items():
             edges[component.id, name] = set(component_reads(binding))
     return edges
 
@@ -294,7 +318,7 @@ def _readable(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     for index, part in enumerate(loc):
         previous = loc[index - 1] if index else None
         before = loc[index - 2] if index > 1 else None
-        in_binding = before in ("bindings", "input") or previous in ("value", "data")
+        in_binding = before in ("bindings", "input") or previous in ("value", "data", "when", VISIBLE)
         in_action = isinstance(previous, int) and len(loc) > 3 and "actions" in loc[:index]
         if part in tags and (in_binding or in_action):
             continue

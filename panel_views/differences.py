@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from .document import Component, Page, ViewDocument
+from .document import VISIBLE, Component, Page, ViewDocument
 from .operations import (
     Add,
     AddPage,
@@ -26,7 +26,7 @@ from .operations import (
     apply,
 )
 
-_OF_COMPONENTS = frozenset({"id", "type", "at", "parent", "properties", "bindings", "actions"})
+_OF_COMPONENTS = frozenset({"id", "type", "at", "parent", "properties", "bindings", "actions", VISIBLE})
 _OF_VIEWS = frozenset({"version", "slug", "state", "pages"})
 
 
@@ -137,9 +137,10 @@ def _component(before: Component, after: Component) -> Iterator[Operation]:
             yield SetProperty(id=after.id, name=name, unset=True)
         elif name not in before.properties or not _same(before.properties[name], after.properties[name]):
             yield SetProperty(id=after.id, name=name, value=after.properties[name])
-    for name in _keys(before.bindings, after.bindings):
-        if before.bindings.get(name) != after.bindings.get(name):
-            yield Bind(id=after.id, name=name, binding=after.bindings.get(name))
+    had, have = before.bound(), after.bound()
+    for name in _keys(had, have):
+        if had.get(name) != have.get(name):
+            yield Bind(id=after.id, name=name, binding=have.get(name))
     for event in _keys(before.actions, after.actions):
         if before.actions.get(event, []) != after.actions.get(event, []):
             yield SetActions(id=after.id, event=event, actions=after.actions.get(event, []))

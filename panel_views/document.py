@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 
 COLUMNS = 12
+# What follows a component's condition is named like a property; no kind has one of this name.
+VISIBLE = "visible_if"
 # Paths that the views process and the API need for themselves.
 RESERVED_SLUGS = frozenset({"ui", "static", "components", "cdn", "examples", "drafts", "schema", "sources"})
 
@@ -116,10 +118,22 @@ Binding = Annotated[
 ]
 
 
+# What something depends on: a binding that holds or does not. Python code may write an expression as text.
+Condition = Annotated[Binding, "condition"]
+
+
 # --- actions -------------------------------------------------------------------------------------------
 
 
-class RunWorklet(Part):
+class Step(Part):
+    """Base of the actions. `when` does not hold: the action is left out. It fails: `on_error` is done, and no more."""
+
+    do: str
+    when: Condition | None = None
+    on_error: list[Action] = Field(default=[], max_length=20)
+
+
+class RunWorklet(Step):
     """Run a worklet and put its answer, or its fault, into a state. A newer run outdates an older one."""
 
     do: Literal["run_worklet"]
@@ -128,7 +142,7 @@ class RunWorklet(Part):
     into: StateName
 
 
-class SetState(Part):
+class SetState(Step):
     """Set a state."""
 
     do: Literal["set_state"]
@@ -136,14 +150,14 @@ class SetState(Part):
     value: Binding
 
 
-class Refresh(Part):
+class Refresh(Step):
     """Read a table again."""
 
     do: Literal["refresh"]
     table: TableName
 
 
-class SendEvent(Part):
+class SendEvent(Step):
     """Tell the page that has the view in a frame of something; without such a page nothing happens."""
 
     do: Literal["send"]
@@ -167,7 +181,10 @@ class Place(Part):
 
 
 class Component(Part):
-    """A component: its kind, its place on the page or in a container (`parent`), and what it is bound to."""
+    """A component: its kind, its place on the page or in a container (`parent`), and what it is bound to.
+
+    It is there while `visible_if` holds; without one, always.
+    """
 
     id: Name
     type: str = Field(max_length=64)
@@ -176,6 +193,11 @@ class Component(Part):
     properties: dict[str, JsonValue] = {}
     bindings: dict[str, Binding] = {}
     actions: dict[str, list[Action]] = {}
+    visible_if: Condition | None = None
+
+    def bound(self) -> dict[str, Binding]:
+        """Every binding by what follows it: properties, and whether the component is there (`VISIBLE`)."""
+        return self.bindings if self.visible_if is None else {**self.bindings, VISIBLE: self.visible_if}
 
 
 class Page(Part):

@@ -1,6 +1,7 @@
 """The expression language of bindings: simpleeval over plain JSON, with limits. Never Python's own eval.
 
-An expression sees `session`, `user_state`, `view`, `components`, `user` and `params`:
+An expression sees `session`, `user_state`, `view`, `components`, `user` and `params`; in actions `event` too, and where
+one has failed `error`:
 `components.size.value * 2`, `session.result.width if session.result else 0`.
 """
 
@@ -18,7 +19,7 @@ from ..connectors.errors import BadInput
 
 MAX_LENGTH = 500
 MAX_NODES = 120
-ROOTS = ("session", "user_state", "view", "components", "user", "params")
+ROOTS = ("session", "user_state", "view", "components", "user", "params", "event", "error")
 _FUNCTIONS = {
     "len": len,
     "round": round,

@@ -8,13 +8,14 @@ from typing import Any
 
 from ..connectors.errors import WorkletsError
 from .auth import Visit
+from .cells import Cell
 from .components.base import Drawn, Events, ViewComponent
 from .components.bridge import Bridge
-from .components.containers import cell_of
+from .components.containers import Container, cell_of
 from .components.grid import CONTAINERS, DRAWN, Grid
-from .document import Component, Page
+from .document import VISIBLE, Component, Page
 from .gateway import Gateway
-from .runtime import Cell, Runtime, Save
+from .runtime import Runtime, Save
 
 # Runs a function under the lock of the page's document, soon.
 Schedule = Callable[[Callable[[], None]], None]
@@ -100,7 +101,20 @@ class OpenView:
     def _on_property(self, component: str, name: str, cell: Cell) -> None:
         shown = self._components.get(component)
         if shown is not None:
-            self._do(lambda: shown.show_cell(name, cell))
+            self._do(lambda: self._show(shown, cell) if name == VISIBLE else shown.show_cell(name, cell))
+
+    def _show(self, shown: ViewComponent, cell: Cell) -> None:
+        """Show or hide a component. One whose condition fails is shown, and says so."""
+        visible, holder = cell.status == "error" or bool(cell.value), self._holder(shown)
+        shown.fault(str((cell.error or {}).get("detail", "")) if cell.status == "error" else None)
+        if shown.hidden == visible:
+            shown.hidden = not visible
+            holder.show_inside(shown.id, visible)
+
+    def _holder(self, shown: ViewComponent) -> Grid | Container:
+        part = next(part for part in self._page.components if part.id == shown.id)
+        holder = self._components.get(part.parent) if part.parent is not None else None
+        return holder if isinstance(holder, Container) else self.root
 
     def _on_fault(self, component: str, message: str | None) -> None:
         shown = self._components.get(component)

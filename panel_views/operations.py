@@ -15,6 +15,7 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from ..connectors.errors import BadInput, Fault, NotFound
 from .checks import parse
 from .document import (
+    VISIBLE,
     Action,
     Binding,
     Component,
@@ -58,7 +59,7 @@ class SetProperty(Part):
 
 
 class Bind(Part):
-    """Bind a property; None takes the binding away."""
+    """Bind a property, or `visible_if`; None takes the binding away."""
 
     op: Literal["bind"] = "bind"
     id: Name
@@ -287,6 +288,8 @@ def _component_with(component: Component, operation: ComponentOperation) -> Comp
         kept = {name: value for name, value in component.properties.items() if name != operation.name}
         new = {} if operation.unset else {operation.name: operation.value}
         return component.model_copy(update={"properties": {**kept, **new}})
+    if isinstance(operation, Bind) and operation.name == VISIBLE:
+        return component.model_copy(update={VISIBLE: operation.binding})
     if isinstance(operation, Bind):
         bound = {name: value for name, value in component.bindings.items() if name != operation.name}
         if operation.binding is not None:

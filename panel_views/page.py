@@ -26,7 +26,11 @@ def page_variables(visit: Visit, brand: Brand) -> dict[str, Any]:
         "ticket": visit.ticket,
         "embedded": visit.embedded,
         "origins": visit.document.access.origins if visit.embedded else [],
-        "cells": [cell_of(part) for part in in_order(page, None) if part.type not in ("alert", "modal")],
+        "cells": [
+            cell_of(part)
+            for part in in_order(page, None)
+            if part.type not in ("alert", "modal") and part.visible_if is None
+        ],
         "scripts": needed_scripts(visit),
     }
 

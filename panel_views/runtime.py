@@ -11,29 +11,27 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from graphlib import TopologicalSorter
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationError
 
 from ..connectors.access import Principal
 from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
+from .actions import Actions
+from .cells import NEVER, Cell, Occasion, of_state, part_of
 from .checks import component_reads, property_edges, reads_params, state_reads
 from .components.kinds import KINDS, fault_text
 from .document import (
-    Action,
+    VISIBLE,
     Binding,
     ComponentBinding,
     ConstantBinding,
     EventBinding,
     ExpressionBinding,
     ParamBinding,
-    Refresh,
-    RunWorklet,
-    SendEvent,
-    SetState,
     StateBinding,
     TableBinding,
     UserBinding,
@@ -44,28 +42,7 @@ from .gateway import Gateway
 
 logger = logging.getLogger(__name__)
 
-Status = Literal["ready", "loading", "empty", "error"]
 Save = Callable[[str, Any], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A value with its state. In error, `error` is the problem document; while loading, `value` is the last one."""
-
-    value: Any = None
-    status: Status = "empty"
-    error: dict[str, Any] | None = None
-
-    @staticmethod
-    def of(value: Any) -> Cell:
-        """A value that is there; nothing, or an empty list, is empty."""
-        return Cell(value, "empty" if value is None or value == [] else "ready")
-
-    def loading(self) -> Cell:
-        """The same, while a newer value is asked for."""
-        return Cell(self.value, "loading")
-
-
 OnProperty = Callable[[str, str, Cell], None]
 OnFault = Callable[[str, str | None], None]
 OnSend = Callable[[str, Any], None]
@@ -103,7 +80,7 @@ class Runtime:
         on_send: OnSend = lambda event, data: None,
     ) -> None:
         self._document = document
-        self._gateway = gateway
+        self.gateway = gateway
         self._user = {"id": user.id, "name": user.name, "role": user.role.name} if user else {}
         self._on_property = on_property
         self._on_fault = on_fault
@@ -118,12 +95,13 @@ class Runtime:
         self._faulted: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsaved: Counter[str] = Counter()
+        self._actions = Actions(self)
         self._saving = asyncio.Lock()  # it is first come, first served: the last value set is the last one kept
         self._components = {component.id: component for component in document.components()}
         self._order = [
             node
             for node in TopologicalSorter(property_edges(document)).static_order()
-            if node[0] in self._components and node[1] in self._components[node[0]].bindings
+            if node[0] in self._components and node[1] in self._components[node[0]].bound()
         ]
 
     # --- from outside -----------------------------------------------------------------------------------
@@ -131,7 +109,7 @@ class Runtime:
     def start(self) -> None:
         """Give every bound property its first value, and ask for what tables hold."""
         for component in self._components.values():
-            for binding in component.bindings.values():
+            for binding in component.bound().values():
                 if isinstance(binding, TableBinding):
                     self._tables.setdefault((binding.table, binding.limit), Cell(None, "loading"))
         self._recompute(self._order)
@@ -145,21 +123,19 @@ class Runtime:
         self._recompute_readers(lambda binding: (component, name) in set(component_reads(binding)))
 
     async def fire(self, component: str, event: str, data: Any = None) -> None:
-        """Do what the event's actions say, one after the other; a failed one ends them."""
-        for action in self._components[component].actions.get(event, []):
-            if not await self._act(action, data):
-                return
+        """Do what the event's actions say."""
+        await self._actions.perform(self._components[component].actions.get(event, []), Occasion(component, data))
 
     def set_state(self, key: str, value: Any) -> None:
         """Set a state's value; what is loading into it is outdated by this."""
         self._generations[key] = self._generations.get(key, 0) + 1
-        self._put_state(key, Cell.of(value))
-        self._spawn(self._keep(key, value))
+        self.put_state(key, Cell.of(value))
+        self._spawn(self.keep(key, value))
 
     def adopt_state(self, key: str, value: Any) -> None:
         """Show what was kept elsewhere, unless a newer value of this page is on its way to the store."""
         if key in self._states and not self._unsaved[key] and self._states[key].value != value:
-            self._put_state(key, replace(self._states[key], value=value))
+            self.put_state(key, replace(self._states[key], value=value))
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Take parameters beside those that there are; of the same name the newer one counts."""
@@ -175,7 +151,7 @@ class Runtime:
         if not limits:
             return
         try:
-            rows = await self._gateway.rows(table, max(limits))
+            rows = await self.gateway.rows(table, max(limits))
             cells = {limit: Cell.of(rows[:limit]) for limit in limits}
         except WorkletsError as error:
             cells = {limit: Cell(None, "error", problem(error)) for limit in limits}
@@ -202,67 +178,41 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    # --- actions ----------------------------------------------------------------------------------------
+    # --- for actions ------------------------------------------------------------------------------------
 
-    async def _act(self, action: Action, data: Any) -> bool:
-        if isinstance(action, RunWorklet):
-            return await self._run(action, data)
-        if isinstance(action, Refresh):
-            await self.refresh(action.table)
-            return True
-        if isinstance(action, SetState):
-            cell = self._evaluate(action.value, data)
-            if cell.status == "error":
-                self._put_state(action.state, cell)
-                return False
-            self.set_state(action.state, cell.value)
-            return True
-        if isinstance(action, SendEvent):
-            cell = self._evaluate(action.data, data) if action.data is not None else Cell()
-            if cell.status != "error":
-                self._on_send(action.event, cell.value)
-            return cell.status != "error"
-        raise AssertionError(f"an action without meaning: {action!r}")
+    def begin(self, key: str) -> Callable[[], bool]:
+        """Outdate what is on its way to a state; gives a function that tells whether this, too, is outdated."""
+        generation = self._next_generation(key)
+        return lambda: self._generations[key] != generation
 
-    async def _run(self, action: RunWorklet, data: Any) -> bool:
-        generation = self._next_generation(action.into)
+    def send(self, event: str, data: Any) -> None:
+        """Tell the page around the view."""
+        self._on_send(event, data)
+
+    def tell_fault(self, component: str, message: str) -> None:
+        """Say at a component what is wrong, until its value changes or something runs anew."""
+        self._faulted.add(component)
+        self._on_fault(component, message)
+
+    def clear_faults(self) -> None:
+        """Take away what runs found fault with."""
         for component in list(self._faulted):
             self._clear_fault(component)
-        inputs = {name: self._evaluate(binding, data) for name, binding in action.input.items()}
-        failed = next((cell for cell in inputs.values() if cell.status == "error"), None)
-        if failed is not None:
-            self._put_state(action.into, failed)
-            return False
-        self._put_state(action.into, self._states[action.into].loading())
-        given = {name: cell.value for name, cell in inputs.items() if cell.value is not None}
-        try:
-            answer = await self._gateway.run_worklet(action.worklet, given)
-        except WorkletsError as error:
-            if self._generations[action.into] == generation:
-                self._put_state(action.into, Cell(self._states[action.into].value, "error", problem(error)))
-                self._place_faults(action, error)
-            return False
-        if self._generations[action.into] != generation:
-            return False
-        self._put_state(action.into, Cell.of(answer))
-        await self._keep(action.into, answer)
-        return True
 
-    def _place_faults(self, action: RunWorklet, error: WorkletsError) -> None:
+    def place_faults(self, inputs: Mapping[str, Binding], error: WorkletsError) -> None:
         """Tell each fault at the component whose value it is about."""
         for fault in error.faults:
-            named = [part for part in fault.loc if isinstance(part, str) and part in action.input]
-            binding = action.input[named[0]] if named else None
-            for component, _ in component_reads(binding) if binding is not None else ():
-                self._faulted.add(component)
-                self._on_fault(component, fault.msg)
+            named = [part for part in fault.loc if isinstance(part, str) and part in inputs]
+            for component, _ in component_reads(inputs[named[0]]) if named else ():
+                self.tell_fault(component, fault.msg)
 
     def _clear_fault(self, component: str) -> None:
         if component in self._faulted:
             self._faulted.discard(component)
             self._on_fault(component, None)
 
-    def _keep(self, key: str, value: Any) -> Coroutine[Any, Any, None]:
+    def keep(self, key: str, value: Any) -> Coroutine[Any, Any, None]:
+        """Keep a state's value that is shown already."""
         self._unsaved[key] += 1  # from now on, not only once the task has its turn
         return self._kept(key, value)
 
@@ -277,7 +227,8 @@ class Runtime:
 
     # --- values -----------------------------------------------------------------------------------------
 
-    def _put_state(self, key: str, cell: Cell) -> None:
+    def put_state(self, key: str, cell: Cell) -> None:
+        """Show a state's value, without keeping it."""
         self._states[key] = cell
         self._recompute_readers(lambda binding: key in set(state_reads(binding)))
 
@@ -296,7 +247,7 @@ class Runtime:
         for node in self._order:
             if node not in waiting:
                 continue
-            cell = self._checked(node, self._evaluate(self._binding(node), None))
+            cell = self._checked(node, self.evaluate(self._binding(node), NEVER))
             if self._cells.get(node) == cell:
                 continue
             self._cells[node] = cell
@@ -307,6 +258,8 @@ class Runtime:
 
     def _checked(self, node: tuple[str, str], cell: Cell) -> Cell:
         """The cell with its value as the property takes it; one that does not fit is an error."""
+        if node[1] == VISIBLE:
+            return cell if cell.status == "error" else Cell(bool(cell.value), "ready")
         if cell.value is None:
             return cell
         try:
@@ -317,11 +270,12 @@ class Runtime:
         return Cell(value, cell.status, cell.error)
 
     def _binding(self, node: tuple[str, str]) -> Binding:
-        return self._components[node[0]].bindings[node[1]]
+        return self._components[node[0]].bound()[node[1]]
 
-    def _evaluate(self, binding: Binding, data: Any) -> Cell:
+    def evaluate(self, binding: Binding, occasion: Occasion) -> Cell:
+        """What a binding gives on this occasion."""
         if isinstance(binding, StateBinding):
-            return _of_state(self._states[binding.state], binding)
+            return of_state(self._states[binding.state], binding)
         if isinstance(binding, ComponentBinding):
             return Cell.of(self._values.get((binding.component, binding.value)))
         if isinstance(binding, TableBinding):
@@ -333,13 +287,13 @@ class Runtime:
         if isinstance(binding, ConstantBinding):
             return Cell.of(binding.constant)
         if isinstance(binding, EventBinding):
-            return Cell.of(part_of(data, binding.event))
-        return self._evaluate_expression(binding)
+            return Cell.of(part_of(occasion.event, binding.event))
+        return self._evaluate_expression(binding, occasion)
 
-    def _evaluate_expression(self, binding: ExpressionBinding) -> Cell:
+    def _evaluate_expression(self, binding: ExpressionBinding, occasion: Occasion) -> Cell:
         names: dict[str, Any] = {"session": {}, "user_state": {}, "view": {}, "components": {}}
         names["user"] = {"id": None, "name": None, "role": None, **self._user}
-        names["params"] = self._params
+        names |= {"params": self._params, "event": occasion.event, "error": occasion.error}
         roots = {"session": "session", "user": "user_state", "view": "view"}
         for key, cell in self._states.items():
             scope, _, name = key.partition(".")
@@ -363,29 +317,6 @@ class Runtime:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _of_state(cell: Cell, binding: StateBinding) -> Cell:
-    if binding.status == "error":
-        return Cell.of(cell.error)
-    if binding.status is not None:
-        return Cell(cell.status == binding.status, "ready")
-    if binding.path is None:
-        return cell
-    value = part_of(cell.value, binding.path)
-    return Cell(value, "empty" if value is None and cell.status == "ready" else cell.status, cell.error)
-
-
-def part_of(value: Any, path: str) -> Any:
-    """The part of plain JSON at a path such as `data.image` or `items.0`; None if there is none."""
-    for name in path.split("."):
-        if isinstance(value, Mapping):
-            value = value.get(name)
-        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
-            value = value[int(name)]
-        else:
-            return None
-    return value
 
 
 def _first_values(document: ViewDocument) -> dict[tuple[str, str], Any]:

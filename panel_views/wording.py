@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from .components.kinds import KINDS
 from .differences import difference
-from .document import Component, ViewDocument
+from .document import VISIBLE, Component, ViewDocument
 from .operations import (
     Add,
     AddPage,
@@ -102,8 +102,12 @@ def _component_line(
         old = had.properties.get(operation.name) if had is not None else None
         return _made(operation, where, f"set {operation.name} of {name}", old, operation.value)
     if isinstance(operation, Bind):
+        if operation.name == VISIBLE:
+            verb = "set when to show" if operation.binding is not None else "always show"
+            old = _json(had.visible_if) if had is not None else None
+            return _made(operation, where, f"{verb} {name}", old, _json(operation.binding))
         verb = "bound" if operation.binding is not None else "unbound"
-        old = _json(had.bindings.get(operation.name)) if had is not None else None
+        old = _json(had.bound().get(operation.name)) if had is not None else None
         return _made(operation, where, f"{verb} {operation.name} of {name}", old, _json(operation.binding))
     old = [_json(action) for action in had.actions.get(operation.event, [])] if had is not None else []
     new = [_json(action) for action in operation.actions]

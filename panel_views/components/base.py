@@ -16,8 +16,8 @@ import param
 from panel.custom import JSComponent
 from pydantic import BaseModel, ValidationError
 
+from ..cells import Cell
 from ..document import Component
-from ..runtime import Cell
 from .kind import Kind
 from .kinds import KINDS
 
@@ -82,6 +82,7 @@ class ViewComponent(Drawn):
         self._declared = component
         self._outlet = events
         self._complaint: str | None = None
+        self.hidden = False  # by the document's condition
         self._troubles: dict[str, str] = {}
         self._plain = {name: self.kind().default(name) for name in self.kind().names()}
         self._plain = {**self._jsonable(self._plain), **component.properties}
@@ -150,7 +151,7 @@ class ViewComponent(Drawn):
     def _shown(self) -> dict[str, Any]:
         props = self._jsonable(self._plain)
         if self._complaint is not None:
-            props["error"] = self._complaint
+            props["error" if "error" in self._plain else "complaint"] = self._complaint
         props = self.transform(props)
         if self._troubles:
             props["fault"] = next(iter(self._troubles.values()))

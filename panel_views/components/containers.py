@@ -34,12 +34,16 @@ class Container(ViewComponent):
         """The properties, and which look is wanted."""
         return {**props, "kind": self.type}
 
+    def show_inside(self, id: str, visible: bool) -> None:
+        """Show or hide one of what stands in it."""
+        self.cells = with_visible(self.cells, id, visible)
+
     def inside(self) -> Iterator[ViewComponent]:
-        """All that it holds, however deep, as it is read."""
+        """All that it holds and shows, however deep, as it is read."""
         for drawn, _ in self._held:
-            if isinstance(drawn, ViewComponent):
+            if isinstance(drawn, ViewComponent) and not drawn.hidden:
                 yield drawn
-            if isinstance(drawn, Container):
+            if isinstance(drawn, Container) and not drawn.hidden:
                 yield from drawn.inside()
 
 
@@ -111,6 +115,11 @@ class Modal(Container):
     """Draws `modal`."""
 
     type = "modal"
+
+
+def with_visible(cells: list[dict[str, object]], id: str, visible: bool) -> list[dict[str, object]]:
+    """Cells in which one is hidden or shown."""
+    return [{**cell, "hidden": not visible} if cell["id"] == id else cell for cell in cells]
 
 
 def cell_of(component: Component) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..runtime import part_of
+from ..cells import part_of
 from .base import ViewComponent
 
 

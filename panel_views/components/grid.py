@@ -8,7 +8,7 @@ from panel.custom import Children
 from .base import Drawn, ViewComponent
 from .chart import Chart
 from .code import Code
-from .containers import Card, Container, Form, Group, Modal, Tabs
+from .containers import Card, Container, Form, Group, Modal, Tabs, with_visible
 from .controls import Alert, Button, Divider, Image, Metric, Progress, Text
 from .fields import (
     CameraInput,
@@ -80,6 +80,10 @@ class Grid(Drawn):
     cells = param.List(default=[])
     props = param.Dict(default={})
     status = param.Dict(default={})
+
+    def show_inside(self, id: str, visible: bool) -> None:
+        """Show or hide one of what stands on it."""
+        self.cells = with_visible(self.cells, id, visible)
 
     @classmethod
     def script(cls) -> str:

@@ -130,6 +130,7 @@ const BASE = sheet(`
   .label { font-weight: 550; font-size: 14px; line-height: 20px; }
   .help { color: var(--muted); font-size: 13px; line-height: 18px; }
   .fault { display: flex; gap: 6px; color: var(--danger); font-size: 13px; line-height: 18px; overflow-wrap: anywhere; }
+  .complaint { padding-top: 6px; } .complaint[hidden] { display: none; }
   .fault .icon { width: 16px; height: 16px; margin-top: 1px; }
   @keyframes shimmer { from { background-position: 130% 0 } to { background-position: -130% 0 } }
   @media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation-duration: 0s !important; transition: none !important; } }
@@ -156,9 +157,14 @@ export function component(css, build) {
         ask: (name, data) => model.send_msg({ ask: name, data }),
         listen: (told) => model.on("msg:custom", told),
       })
+      // What a step of an event came to, of kinds that are no fields and so have no place of their own for it.
+      const complaint = h("div", { class: "fault complaint", role: "alert", hidden: true })
+      el.append(complaint)
       const refresh = () => {
         compare(id, model.props)
         update(model.props, model.status)
+        complaint.textContent = model.props.complaint ?? ""
+        complaint.hidden = !model.props.complaint
       }
       model.on("props", refresh)
       model.on("status", refresh)

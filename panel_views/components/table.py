@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..runtime import Cell
+from ..cells import Cell
 from .base import ViewComponent
 from .table_rows import Wish, as_csv, cell, column_names, read_wish, sifted
 

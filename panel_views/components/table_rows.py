@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..runtime import part_of
+from ..cells import part_of
 
 Row = dict[str, Any]
 _COMPARED = re.compile(r"(>=|<=|>|<|=)\s*(-?\d+(?:\.\d+)?)")

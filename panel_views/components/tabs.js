@@ -39,6 +39,8 @@ export default component(TRACKS_CSS + `
     buttons[next].focus()
     press(next)
   })
+  const settle = () => model.cells.forEach((cell, n) => { if (buttons[n]) buttons[n].hidden = !!cell.hidden && !EDITED })
+  model.on("cells", settle)
   return (props) => {
     const titles = JSON.stringify(props.tabs)
     if (titles !== shown) {
@@ -46,6 +48,7 @@ export default component(TRACKS_CSS + `
       buttons = props.tabs.map((tab, n) => h("button", { type: "button", role: "tab", id: `${prefix}-${n}`, "aria-controls": `${prefix}-panel-${n}`, text: tab.title, onclick: () => press(n) }))
       bar.replaceChildren(...buttons)
       bar.setAttribute("aria-label", props.label || "Tabs")
+      settle()
     }
     show(Math.max(0, props.tabs.findIndex((tab) => tab.id === props.value)))
   }

@@ -1,5 +1,5 @@
 // The grid inside a page or a container: twelve columns that become one where there is no room.
-import { h } from "./kit.js"
+import { EDITED, h } from "./kit.js"
 
 export const TRACKS_CSS = `
   :host { container-type: inline-size; }
@@ -7,6 +7,7 @@ export const TRACKS_CSS = `
   .cell { grid-column: calc(var(--x) + 1) / span var(--w); grid-row: calc(var(--y) + 1) / span var(--h); min-width: 0;
     min-height: calc(var(--h) * var(--unit)); padding-bottom: var(--gap); display: grid; }
   .cell.bounded { height: calc(var(--h) * var(--unit)); grid-template-rows: minmax(0, 1fr); } .cell.fits { min-height: 0; } .cell.alert, .cell.modal { min-height: 0; padding-bottom: 0; }
+  .tracks > .cell.away { display: none; }
   @container (max-width: 719px) {
     .page > .tracks > .cell { grid-column: 1 / -1; grid-row: auto; min-height: 0; }
     .cell.bounded { height: auto; max-height: 85vh; } .cell.bounded:is(.pdf, .chat, .log) { height: min(calc(var(--h) * var(--unit)), 80vh); }
@@ -35,6 +36,10 @@ export function tracks(model) {
     for (const side of ["x", "y", "w", "h"]) box.style.setProperty(`--${side}`, cell[side])
     grid.append(box)
   })
+  // What a condition hides takes no place. In the builder it is there, to be worked on.
+  const settle = () => model.cells.forEach((cell, index) => { grid.children[index]?.classList.toggle("away", !!cell.hidden && !EDITED) })
+  settle()
+  model.on("cells", settle)
   return grid
 }
 

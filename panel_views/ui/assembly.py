@@ -170,6 +170,10 @@ class _Assembly:
         """A value as its field's type wants it: where a binding stands, a plain value is a constant."""
         if annotation == model.Binding:
             return self._binding(value, place) if isinstance(value, Reads) else {"constant": self.plain(value, place)}
+        if annotation == model.Condition and isinstance(value, str):
+            return {"expr": value}
+        if annotation == model.Condition:
+            return self._written(model.Binding, value, place)
         arguments = get_args(annotation)
         if get_origin(annotation) is Union or type(annotation).__name__ == "UnionType":
             inner = next((one for one in arguments if _holds_binding(one)), None)
@@ -243,7 +247,7 @@ class _Assembly:
 
 
 def _holds_binding(annotation: Any) -> bool:
-    return annotation == model.Binding or any(_holds_binding(one) for one in get_args(annotation))
+    return annotation in (model.Binding, model.Condition) or any(_holds_binding(one) for one in get_args(annotation))
 
 
 def _walk(children: Children, parent: Component | None = None) -> Iterator[tuple[Component, Component | None]]:

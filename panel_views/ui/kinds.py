@@ -65,6 +65,8 @@ __all__ = [
 class Part(Component):
     """A component, with what every kind of them has."""
 
+    visible_if: Reads | str | None = None
+
 
 @dataclass(eq=False)
 class Alert(Part):

@@ -152,14 +152,14 @@ class _Source:
     def _value(self, annotation: Any, value: Any) -> Any:
         """A value as its field's type has it, in code."""
         arguments = get_args(annotation)
-        if annotation == model.Binding:
+        if annotation in (model.Binding, model.Condition):
             return self._binding(value)
         if annotation == model.StateName:
             return Code(self._variable(value))
         if annotation == model.Action:
             return self._action(value)
         if get_origin(annotation) is Union or type(annotation).__name__ == "UnionType":
-            ours = (model.Binding, model.StateName)
+            ours = (model.Binding, model.Condition, model.StateName)
             inner = next((one for one in arguments if one in ours), None)
             return self._value(inner, value) if inner is not None and value is not None else value
         if get_origin(annotation) is dict and isinstance(value, dict):

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from .. import document
-from .base import Action, Bound, Component, Reads, State
+from .base import Action, Bound, Component, Does, Reads, State
 
 __all__ = [
     "component",
@@ -66,21 +66,37 @@ def event(event: str) -> Reads:
     return Bound(document.EventBinding, {"event": event})
 
 
-def run(worklet: str, into: State | str, *, input: Mapping[str, Any] | None = None) -> Action:
+def run(
+    worklet: str,
+    into: State | str,
+    *,
+    input: Mapping[str, Any] | None = None,
+    when: Reads | str | None = None,
+    on_error: Does = (),
+) -> Action:
     """Run a worklet and put its answer, or its fault, into a state. A newer run outdates an older one."""
-    return Action(document.RunWorklet, {"worklet": worklet, "input": input or {}, "into": into})
+    return Action(
+        document.RunWorklet,
+        {
+            "when": when,
+            "on_error": on_error,
+            "worklet": worklet,
+            "input": input or {},
+            "into": into,
+        },
+    )
 
 
-def set_state(state: State | str, value: Any) -> Action:
+def set_state(state: State | str, value: Any, *, when: Reads | str | None = None, on_error: Does = ()) -> Action:
     """Set a state."""
-    return Action(document.SetState, {"state": state, "value": value})
+    return Action(document.SetState, {"when": when, "on_error": on_error, "state": state, "value": value})
 
 
-def refresh(table: str) -> Action:
+def refresh(table: str, *, when: Reads | str | None = None, on_error: Does = ()) -> Action:
     """Read a table again."""
-    return Action(document.Refresh, {"table": table})
+    return Action(document.Refresh, {"when": when, "on_error": on_error, "table": table})
 
 
-def send(event: str, *, data: Any = None) -> Action:
+def send(event: str, *, data: Any = None, when: Reads | str | None = None, on_error: Does = ()) -> Action:
     """Tell the page that has the view in a frame of something; without such a page nothing happens."""
-    return Action(document.SendEvent, {"event": event, "data": data})
+    return Action(document.SendEvent, {"when": when, "on_error": on_error, "event": event, "data": data})

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from prefect_worklets.panel_views.auth import Visit
+from prefect_worklets.panel_views.cells import Cell
 from prefect_worklets.panel_views.checks import parse
 from prefect_worklets.panel_views.components.base import SCRIPTS, Events
 from prefect_worklets.panel_views.components.grid import CONTAINERS, DRAWN
@@ -14,7 +15,6 @@ from prefect_worklets.panel_views.components.kinds import KINDS
 from prefect_worklets.panel_views.components.markdown import to_html
 from prefect_worklets.panel_views.document import Component
 from prefect_worklets.panel_views.open_view import OpenView
-from prefect_worklets.panel_views.runtime import Cell
 
 
 class Told:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from prefect_worklets.connectors.access import Principal, Role
 from prefect_worklets.connectors.errors import BadInput, Fault, NotSignedIn, Unavailable, WorkletsError
+from prefect_worklets.panel_views.cells import Cell, part_of
 from prefect_worklets.panel_views.checks import parse
-from prefect_worklets.panel_views.runtime import Cell, Runtime, part_of
+from prefect_worklets.panel_views.runtime import Runtime
 
 ADA = Principal("u1", "Ada", Role.operator)
 

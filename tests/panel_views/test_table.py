@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import expect
+from prefect_worklets.panel_views.cells import Cell
 from prefect_worklets.panel_views.components.base import Events
 from prefect_worklets.panel_views.components.table import Table
 from prefect_worklets.panel_views.components.table_rows import Wish, as_csv, column_names, fits, read_wish, sifted
 from prefect_worklets.panel_views.document import Component
-from prefect_worklets.panel_views.runtime import Cell
 
 from .test_browser import PATIENCE, opened, part, sign_in
 

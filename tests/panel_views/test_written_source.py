@@ -66,9 +66,12 @@ def test_all_that_a_document_can_say_comes_back(tmp_path: Path) -> None:
     run = {"do": "run_worklet", "worklet": "w", "into": "user.class", "input": {
         "a": {"component": "t", "value": "chosen"}, "b": {"constant": None},
         "c": {"param": "id", "default": [1]}}}  # fmt: skip
+    careful = {"do": "refresh", "table": "t", "when": {"expr": "view.pw"}, "on_error": [
+        {"do": "set_state", "state": "session.class", "value": {"expr": "error.detail"}}]}  # fmt: skip
     parts = [
         {"id": "t", "type": "table", "at": {"x": 3, "y": 7, "w": 4, "h": 9}, "bindings": {"rows": {"table": "t"}}},
-        {"id": "b", "type": "button", "actions": {"click": [run, {"do": "send", "event": "e"}]}},
+        {"id": "b", "type": "button", "actions": {"click": [run, {"do": "send", "event": "e"}, careful]},
+         "visible_if": {"state": "user.class", "status": "empty"}},
         {"id": "s", "type": "text", "properties": {"text": "none"},
          "bindings": {"text": {"state": "user.class", "path": "a.0.b"}}},
         {"id": "text", "type": "text",

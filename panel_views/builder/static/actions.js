@@ -91,18 +91,22 @@ function stepForm(context, first, change) {
     action = next
     change(next)
   }
-  return h("div", { class: "fields" }, Object.entries(def.properties).filter(([name]) => name !== "do").map(([name, schema]) => stepField(context, action, name, schema, set)))
+  return h("div", { class: "fields" }, fieldsOf(def).map(([name, schema]) => stepField(context, action, name, schema, set)))
 }
+
+// What a step is about comes first, under which condition and what then comes last.
+const LAST = ["when", "on_error"]
+const fieldsOf = (def) => Object.entries(def.properties).filter(([name]) => name !== "do").sort(([one], [other]) => LAST.indexOf(one) - LAST.indexOf(other))
 
 function stepField(context, action, name, schema, set) {
   const found = resolve(schema, context.schema)
   if (isBinding(schema, context.schema) || isBinding(found, context.schema)) {
-    return field(words(name), bindingControl(context, action[name], (binding) => set(name, binding), { label: words(name), event: true }))
+    return field(name === "when" ? "Only if" : words(name), bindingControl(context, action[name], (binding) => set(name, binding), { label: words(name), event: true }))
   }
   const inner = found.additionalProperties ?? Object.values(found.patternProperties ?? {})[0]
   if (found.type === "object" && isBinding(inner, context.schema)) return inputs(context, action, name, set)
   if (found.type === "array" && (found.items?.discriminator || found.items?.oneOf)) {
-    return h("details", { class: "nested", open: !!action[name]?.length }, h("summary", { text: words(name) }), actionsEditor(context, name, action[name] ?? [], (steps) => set(name, steps.length ? steps : undefined)))
+    return h("details", { class: "nested", open: !!action[name]?.length }, h("summary", { text: name === "on_error" ? "If it fails" : words(name) }), actionsEditor(context, name, action[name] ?? [], (steps) => set(name, steps.length ? steps : undefined)))
   }
   if (name === "into" || name === "state") {
     const options = stateKeys(context.view()).map((key) => [key, key])

@@ -65,6 +65,7 @@ export function makeInspector(host, context) {
       section("Properties", sorted.map((name) => property(part, name, schema.properties[name], schema))),
       kind?.events.length ? section("When…", kind.events.map((event) => h("div", { class: "event" }, h("h4", {}, h("code", { text: event })),
         actionsEditor(context, event, part.actions?.[event] ?? [], (actions, before = []) => context.commit([...before, { op: "actions", id: part.id, event, actions }], { label: `What ${event} does` }))))) : null,
+      section("Shown", conditionField(part)),
       section("Place", placeFields(part)),
       h("footer", {}, button("Duplicate", () => context.duplicate(), { icon: "copy", kind: "small" }), button("Delete", () => context.remove(), { icon: "trash", kind: "small danger" })),
     ].filter(Boolean)
@@ -94,6 +95,13 @@ export function makeInspector(host, context) {
     const small = made.type === "checkbox"
     return h("div", { class: small ? "field switch-field" : "field" }, h("div", { class: "label-line" }, label, small ? made : null, bind), small ? null : made,
       found.description ? h("small", { class: "muted", text: found.description }) : null)
+  }
+
+  function conditionField(part) {
+    const tell = (binding) => context.commit([{ op: "bind", id: part.id, name: "visible_if", binding }], { label: binding ? "Set when to show it" : "Always show it" })
+    return h("div", { class: "field" }, h("span", { class: "name", text: "Visible if" }),
+      bindingControl(context, part.visible_if, tell, { label: "Visible if" }),
+      part.visible_if ? null : h("small", { class: "muted", text: "Always." }))
   }
 
   function placeFields(part) {

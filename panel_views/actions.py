@@ -1,0 +1,150 @@
+"""Doing what an event's actions say: one after the other, each under its condition, with a way out where one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from ..connectors.errors import WorkletsError
+from ..connectors.web import problem
+from .cells import Cell, Occasion
+from .document import Action, Binding, Refresh, RunWorklet, SendEvent, SetState
+from .gateway import Gateway
+
+
+class Scene(Protocol):
+    """The open view that actions act on."""
+
+    gateway: Gateway
+
+    def evaluate(self, binding: Binding, occasion: Occasion) -> Cell:
+        """What a binding gives on this occasion."""
+        ...
+
+    def state(self, key: str) -> Cell:
+        """What a state holds now."""
+        ...
+
+    def put_state(self, key: str, cell: Cell) -> None:
+        """Show a state's value, without keeping it."""
+        ...
+
+    def set_state(self, key: str, value: Any) -> None:
+        """Set a state's value, and keep it."""
+        ...
+
+    async def keep(self, key: str, value: Any) -> None:
+        """Keep a state's value that is shown already."""
+        ...
+
+    def begin(self, key: str) -> Callable[[], bool]:
+        """Outdate what is on its way to a state; gives a function that tells whether this, too, is outdated."""
+        ...
+
+    async def refresh(self, table: str) -> None:
+        """Read a table again."""
+        ...
+
+    def tell_fault(self, component: str, message: str) -> None:
+        """Say at a component what is wrong, until its value changes or something runs anew."""
+        ...
+
+    def clear_faults(self) -> None:
+        """Take all of these away."""
+        ...
+
+    def send(self, event: str, data: Any) -> None:
+        """Tell the page around the view."""
+        ...
+
+    def place_faults(self, inputs: dict[str, Binding], error: WorkletsError) -> None:
+        """Tell each fault at the component whose value it is about."""
+        ...
+
+
+class Failed(Exception):  # it ends a sequence; it is no error of the program
+    """An action came to nothing; `problem` is the problem document."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(problem.get("detail", ""))
+        self.problem = problem
+
+
+class Outdated(Exception):
+    """A newer run has taken an action's place."""
+
+
+class Actions:
+    """Does actions in one open view."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._does: dict[type[Any], Callable[[Any, Occasion], Awaitable[None]]] = {
+            RunWorklet: self._run_worklet,
+            SetState: self._set_state,
+            Refresh: self._refresh,
+            SendEvent: self._send,
+        }
+
+    async def perform(self, actions: Sequence[Action], occasion: Occasion) -> None:
+        """Do them in their order. A failed one ends them, after its `on_error`; so does one that is outdated."""
+        for action in actions:
+            try:
+                if action.when is None or self._value(action.when, occasion):
+                    await self._does[type(action)](action, occasion)
+            except Outdated:
+                return
+            except Failed as failed:
+                if action.on_error:
+                    await self.perform(action.on_error, replace(occasion, error=failed.problem))
+                elif not isinstance(action, RunWorklet):
+                    # What a worklet found fault with stands in its state; of this nobody would hear.
+                    self._scene.tell_fault(occasion.component, str(failed))
+                return
+
+    def _value(self, binding: Binding, occasion: Occasion) -> Any:
+        """What a binding gives. Raises Failed where it is in error."""
+        cell = self._scene.evaluate(binding, occasion)
+        if cell.status == "error":
+            raise Failed(cell.error or {})
+        return cell.value
+
+    async def _set_state(self, action: SetState, occasion: Occasion) -> None:
+        try:
+            value = self._value(action.value, occasion)
+        except Failed as failed:
+            self._scene.put_state(action.state, Cell(None, "error", failed.problem))
+            raise
+        self._scene.set_state(action.state, value)
+
+    async def _refresh(self, action: Refresh, occasion: Occasion) -> None:
+        await self._scene.refresh(action.table)
+
+    async def _send(self, action: SendEvent, occasion: Occasion) -> None:
+        self._scene.send(action.event, self._value(action.data, occasion) if action.data is not None else None)
+
+    async def _run_worklet(self, action: RunWorklet, occasion: Occasion) -> None:
+        scene = self._scene
+        outdated = scene.begin(action.into)
+        scene.clear_faults()
+        try:
+            inputs = {name: self._value(binding, occasion) for name, binding in action.input.items()}
+        except Failed as failed:
+            scene.put_state(action.into, Cell(None, "error", failed.problem))
+            raise
+        scene.put_state(action.into, scene.state(action.into).loading())
+        given = {name: value for name, value in inputs.items() if value is not None}
+        try:
+            answer = await scene.gateway.run_worklet(action.worklet, given)
+        except WorkletsError as error:
+            if outdated():
+                raise Outdated from None
+            said = problem(error)
+            scene.put_state(action.into, Cell(scene.state(action.into).value, "error", said))
+            scene.place_faults(action.input, error)
+            raise Failed(said) from None
+        if outdated():
+            raise Outdated
+        scene.put_state(action.into, Cell.of(answer))
+        await scene.keep(action.into, answer)
