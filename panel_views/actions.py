@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from ..connectors.errors import WorkletsError
+from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
 from .cells import Cell, Occasion
-from .document import Action, Binding, Refresh, RunWorklet, SendEvent, SetState
+from .document import Action, Binding, Navigate, Refresh, RunWorklet, SendEvent, SetState
 from .gateway import Gateway
+from .parameters import in_address
 
 
 class Scene(Protocol):
@@ -58,6 +59,10 @@ class Scene(Protocol):
         """Tell the page around the view."""
         ...
 
+    def tell_page(self, what: str, data: dict[str, Any]) -> None:
+        """Have the visitor's browser do something that no component shows."""
+        ...
+
     def place_faults(self, inputs: dict[str, Binding], error: WorkletsError) -> None:
         """Tell each fault at the component whose value it is about."""
         ...
@@ -85,6 +90,7 @@ class Actions:
             SetState: self._set_state,
             Refresh: self._refresh,
             SendEvent: self._send,
+            Navigate: self._navigate,
         }
 
     async def perform(self, actions: Sequence[Action], occasion: Occasion) -> None:
@@ -123,6 +129,14 @@ class Actions:
 
     async def _send(self, action: SendEvent, occasion: Occasion) -> None:
         self._scene.send(action.event, self._value(action.data, occasion) if action.data is not None else None)
+
+    async def _navigate(self, action: Navigate, occasion: Occasion) -> None:
+        values = {name: self._value(binding, occasion) for name, binding in action.params.items()}
+        try:
+            params = {name: in_address(value) for name, value in values.items() if value is not None}
+        except BadInput as error:
+            raise Failed(problem(error)) from None
+        self._scene.tell_page("navigate", {"view": action.view, "page": action.page, "params": params})
 
     async def _run_worklet(self, action: RunWorklet, occasion: Occasion) -> None:
         scene = self._scene

@@ -14,6 +14,7 @@ from ..connectors.errors import BadInput, DefinitionError, Fault
 from .components.kinds import KINDS, fault_text
 from .document import (
     COLUMNS,
+    RESERVED_PARAMS,
     RESERVED_SLUGS,
     VISIBLE,
     Action,
@@ -22,6 +23,7 @@ from .document import (
     ComponentBinding,
     EventBinding,
     ExpressionBinding,
+    Navigate,
     ParamBinding,
     RunWorklet,
     SendEvent,
@@ -34,6 +36,8 @@ from .expressions import parse as parse_expression
 
 Loc = tuple[str | int, ...]
 MAX_DEPTH = 4  # containers inside one another
+_UNION_TAGS = {"state", "component", "table", "user", "param", "constant", "expr", "event"}
+_UNION_TAGS |= {"run_worklet", "set_state", "refresh", "send", "navigate"}
 # What expressions see in some places only.
 _OF_ACTIONS = {"event": "actions", "error": "on_error"}
 _EXPRESSION_STATE = {"session": "session", "user_state": "user", "view": "view"}
@@ -55,7 +59,7 @@ def parse(value: Any) -> ViewDocument:
 
 def semantic_faults(document: ViewDocument) -> list[Fault]:
     """Every fault of a document whose shape is right."""
-    found = [*_slug(document), *_duplicates(document)]
+    found = [*_slug(document), *_duplicates(document), *_parameters(document)]
     for loc, component in _located(document):
         found += _kind(loc, component)
         found += _place(loc, component)
@@ -90,6 +94,39 @@ def _duplicates(document: ViewDocument) -> Iterator[Fault]:
     for loc, component in _located(document):
         if ids[component.id] > 1:
             yield Fault((*loc, "id"), f"{ids[component.id]} components have the id {component.id!r}", "duplicate")
+
+
+def _parameters(document: ViewDocument) -> Iterator[Fault]:
+    for page_number, page in enumerate(document.pages):
+        names = Counter(parameter.name for parameter in page.params)
+        for number, parameter in enumerate(page.params):
+            at: Loc = ("pages", page_number, "params", number)
+            if parameter.name in RESERVED_PARAMS:
+                yield Fault((*at, "name"), f"{parameter.name!r} is taken", "reserved", "choose another name")
+            if names[parameter.name] > 1:
+                yield Fault((*at, "name"), f"{parameter.name!r} is declared {names[parameter.name]} times", "duplicate")
+            wanted = {"text": str, "number": float, "boolean": bool}[parameter.type]
+            if parameter.default is not None and not isinstance(parameter.default, wanted):
+                yield Fault((*at, "default"), f"{parameter.default!r} is no {parameter.type}", "value")
+
+
+def _navigation(document: ViewDocument, loc: Loc, action: Navigate) -> Iterator[Fault]:
+    if action.view is not None and action.view != document.slug:
+        return  # another view's pages are its own
+    known = [page.id for page in document.pages]
+    if action.page is not None and action.page not in known:
+        yield _unknown((*loc, "page"), "page", action.page, known)
+        return
+    declared = [parameter.name for parameter in document.page_at(action.page or "").params]
+    for name in action.params:
+        if declared and name not in declared:
+            yield _unknown((*loc, "params", name), "parameter of that page", name, declared)
+
+
+def _declared(document: ViewDocument, loc: Loc, name: str) -> Iterator[Fault]:
+    declared = [parameter.name for parameter in document.pages[int(loc[1])].params]
+    if declared and name not in declared:
+        yield _unknown(loc, "parameter of this page", name, declared)
 
 
 def _kind(loc: Loc, component: Component) -> Iterator[Fault]:
@@ -175,6 +212,8 @@ def _steps(
             yield from _state(document, (*at, "into"), action.into)
         elif isinstance(action, SetState):
             yield from _state(document, (*at, "state"), action.state)
+        elif isinstance(action, Navigate):
+            yield from _navigation(document, at, action)
         for place, binding in action_bindings(action):
             yield from _binding(document, (*at, *place), binding, roots)
             if isinstance(binding, TableBinding):
@@ -190,6 +229,9 @@ def action_bindings(action: Action) -> Iterator[tuple[Loc, Binding]]:
     if isinstance(action, RunWorklet):
         for name, binding in action.input.items():
             yield ("input", name), binding
+    elif isinstance(action, Navigate):
+        for name, binding in action.params.items():
+            yield ("params", name), binding
     elif isinstance(action, SetState):
         yield ("value",), action.value
     elif isinstance(action, SendEvent) and action.data is not None:
@@ -203,6 +245,8 @@ def _binding(
         yield from _state(document, (*loc, "state"), binding.state)
     elif isinstance(binding, ComponentBinding):
         yield from _component_value(document, loc, binding.component, binding.value)
+    elif isinstance(binding, ParamBinding):
+        yield from _declared(document, (*loc, "param"), binding.param)
     elif isinstance(binding, ExpressionBinding):
         try:
             reads = parse_expression(binding.expr).reads
@@ -221,6 +265,8 @@ def _read(document: ViewDocument, loc: Loc, path: tuple[str, ...]) -> Iterator[F
     if path[0] == "params":
         if len(path) < 2:
             yield Fault(loc, "params alone names no parameter", "expression", "write params.NAME")
+        else:
+            yield from _declared(document, loc, path[1])
         return
     if path[0] == "user":
         if path[1:] not in (("id",), ("name",), ("role",)):
@@ -292,11 +338,12 @@ def state_reads(binding: Binding) -> Iterator[str]:
                 yield f"{_EXPRESSION_STATE[path[0]]}.{path[1]}"
 
 
-def reads_params(binding: Binding) -> bool:
-    """Whether a binding reads parameters."""
-    if isinstance(binding, ExpressionBinding):
-        return any(path[0] == "params" for path in parse_expression(binding.expr).reads)
-    return isinstance(binding, ParamBinding)
+def param_reads(binding: Binding) -> Iterator[str]:
+    """The parameters that a binding reads."""
+    if isinstance(binding, ParamBinding):
+        yield binding.param
+    elif isinstance(binding, ExpressionBinding):
+        yield from (path[1] for path in parse_expression(binding.expr).reads if path[0] == "params" and len(path) > 1)
 
 
 def _unknown(loc: Loc, what: str, name: str, known: list[str]) -> Fault:
@@ -312,15 +359,13 @@ def _unknown(loc: Loc, what: str, name: str, known: list[str]) -> Fault:
 
 def _readable(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     # pydantic puts a union's tag into the path; it is no key of the document.
-    tags = {"state", "component", "table", "user", "param", "constant", "expr", "event"}
-    tags |= {"run_worklet", "set_state", "refresh", "send"}
     kept: list[int | str] = []
     for index, part in enumerate(loc):
         previous = loc[index - 1] if index else None
         before = loc[index - 2] if index > 1 else None
-        in_binding = before in ("bindings", "input") or previous in ("value", "data", "when", VISIBLE)
+        in_binding = before in ("bindings", "input", "params") or previous in ("value", "data", "when", VISIBLE)
         in_action = isinstance(previous, int) and len(loc) > 3 and "actions" in loc[:index]
-        if part in tags and (in_binding or in_action):
+        if part in _UNION_TAGS and (in_binding or in_action):
             continue
         kept.append(part)
     return tuple(kept)

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
 COLUMNS = 12
 # What follows a component's condition is named like a property; no kind has one of this name.
 VISIBLE = "visible_if"
+# Names in a page's address that are no parameters of it.
+RESERVED_PARAMS = frozenset({"page", "visitor", "ticket"})
 # Paths that the views process and the API need for themselves.
 RESERVED_SLUGS = frozenset({"ui", "static", "components", "cdn", "examples", "drafts", "schema", "sources"})
 
@@ -165,7 +167,16 @@ class SendEvent(Step):
     data: Binding | None = None
 
 
-Action = Annotated[RunWorklet | SetState | Refresh | SendEvent, Field(discriminator="do")]
+class Navigate(Step):
+    """Go to a page of this view, or of another one, with parameters in its address."""
+
+    do: Literal["navigate"]
+    page: Name | None = None
+    view: Slug | None = None
+    params: dict[Name, Binding] = {}
+
+
+Action = Annotated[RunWorklet | SetState | Refresh | SendEvent | Navigate, Field(discriminator="do")]
 
 
 # --- components, pages, document -------------------------------------------------------------------------
@@ -200,11 +211,22 @@ class Component(Part):
         return self.bindings if self.visible_if is None else {**self.bindings, VISIBLE: self.visible_if}
 
 
+class Parameter(Part):
+    """A parameter of a page, in its address (`?name=value`); checked when the page is opened."""
+
+    name: Name
+    type: Literal["text", "number", "boolean"] = "text"
+    default: str | float | bool | None = None
+
+
 class Page(Part):
-    """A page: components on a grid."""
+    """A page: components on a grid. Where it declares parameters, its bindings read no others."""
 
     id: Name = "main"
     title: str = Field(default="", max_length=200)
+    # The list of pages leaves it out: it makes sense with parameters only.
+    hidden: bool = False
+    params: list[Parameter] = Field(default=[], max_length=30)
     components: list[Component] = Field(default=[], max_length=200)
 
     def within(self, id: str) -> set[str]:

@@ -51,6 +51,8 @@ class OpenView:
             save,
             visit.params,
             self._on_send,
+            visit.page,
+            self._on_page,
         )
         # Only a page around the view needs one.
         self.bridge = Bridge(self.runtime.set_params) if visit.embedded else None
@@ -125,6 +127,10 @@ class OpenView:
         if self.bridge is not None:
             bridge = self.bridge
             self._do(lambda: bridge.send(event, data))
+
+    def _on_page(self, what: str, data: dict[str, Any]) -> None:
+        told = {**data, "forget": [each.name for each in self._page.params]} if what == "navigate" else data
+        self._do(lambda: self.root.tell(what, told))
 
     def _do(self, change: Callable[[], None]) -> None:
         """Make a change in the page; those of one turn of the loop go together, in their order."""

@@ -15,7 +15,8 @@ from .open_view import in_order
 def page_variables(visit: Visit, brand: Brand) -> dict[str, Any]:
     """What page.html needs; it escapes all of it."""
     document, page = visit.document, visit.document.page_at(visit.page)
-    pages = [{"id": each.id, "title": each.title or words(each.id), "here": each is page} for each in document.pages]
+    pages = [{"id": each.id, "title": each.title or words(each.id), "here": each is page}
+             for each in document.pages if not each.hidden]  # fmt: skip
     return {
         "pages": pages if len(pages) > 1 else [],
         "heading": document.title,

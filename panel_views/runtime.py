@@ -22,7 +22,7 @@ from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
 from .actions import Actions
 from .cells import NEVER, Cell, Occasion, of_state, part_of
-from .checks import component_reads, property_edges, reads_params, state_reads
+from .checks import component_reads, param_reads, property_edges, state_reads
 from .components.kinds import KINDS, fault_text
 from .document import (
     VISIBLE,
@@ -39,6 +39,7 @@ from .document import (
 )
 from .expressions import parse as parse_expression
 from .gateway import Gateway
+from .parameters import typed
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ Save = Callable[[str, Any], Awaitable[None]]
 OnProperty = Callable[[str, str, Cell], None]
 OnFault = Callable[[str, str | None], None]
 OnSend = Callable[[str, Any], None]
+OnPage = Callable[[str, dict[str, Any]], None]
 
 
 async def _save_nothing(key: str, value: Any) -> None:
@@ -65,6 +67,8 @@ class Runtime:
         save: keeps a state's new value.
         params: the parameters that the page was opened with.
         on_send: told what the view tells the page around it `(event, data)`.
+        page: which of the view's pages is open; its components are the only ones that ask for anything.
+        on_page: told what the browser is to do that no component shows `(what, data)`.
     """
 
     def __init__(
@@ -78,6 +82,8 @@ class Runtime:
         save: Save = _save_nothing,
         params: Mapping[str, Any] | None = None,
         on_send: OnSend = lambda event, data: None,
+        page: str = "",
+        on_page: OnPage = lambda what, data: None,
     ) -> None:
         self._document = document
         self.gateway = gateway
@@ -85,8 +91,11 @@ class Runtime:
         self._on_property = on_property
         self._on_fault = on_fault
         self._save = save
-        self._params = dict(params or {})
+        self._page = document.page_at(page)
+        self._given = dict(params or {})
+        self._params = typed(self._page.params, self._given)
         self._on_send = on_send
+        self._on_page = on_page
         self._states = {key: Cell.of(value) for key, value in state.items()}
         self._values: dict[tuple[str, str], Any] = _first_values(document)
         self._tables: dict[tuple[str, int], Cell] = {}
@@ -97,7 +106,7 @@ class Runtime:
         self._unsaved: Counter[str] = Counter()
         self._actions = Actions(self)
         self._saving = asyncio.Lock()  # it is first come, first served: the last value set is the last one kept
-        self._components = {component.id: component for component in document.components()}
+        self._components = {component.id: component for component in self._page.components}
         self._order = [
             node
             for node in TopologicalSorter(property_edges(document)).static_order()
@@ -139,8 +148,9 @@ class Runtime:
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Take parameters beside those that there are; of the same name the newer one counts."""
-        self._params = {**self._params, **params}
-        self._recompute_readers(reads_params)
+        self._given = {**self._given, **params}
+        self._params = typed(self._page.params, self._given)
+        self._recompute_readers(lambda binding: any(param_reads(binding)))
 
     async def refresh(self, table: str) -> None:
         """Read a table again, for every binding that shows it."""
@@ -188,6 +198,10 @@ class Runtime:
     def send(self, event: str, data: Any) -> None:
         """Tell the page around the view."""
         self._on_send(event, data)
+
+    def tell_page(self, what: str, data: dict[str, Any]) -> None:
+        """Have the visitor's browser do something that no component shows."""
+        self._on_page(what, data)
 
     def tell_fault(self, component: str, message: str) -> None:
         """Say at a component what is wrong, until its value changes or something runs anew."""
@@ -283,7 +297,8 @@ class Runtime:
         if isinstance(binding, UserBinding):
             return Cell.of(self._user.get(binding.user))
         if isinstance(binding, ParamBinding):
-            return Cell.of(self._params.get(binding.param, binding.default))
+            cell = self._params.get(binding.param, Cell())
+            return Cell.of(binding.default) if cell.status == "empty" else cell
         if isinstance(binding, ConstantBinding):
             return Cell.of(binding.constant)
         if isinstance(binding, EventBinding):
@@ -291,9 +306,14 @@ class Runtime:
         return self._evaluate_expression(binding, occasion)
 
     def _evaluate_expression(self, binding: ExpressionBinding, occasion: Occasion) -> Cell:
+        wrong = [self._params[name] for name in param_reads(binding) if name in self._params]
+        wrong = [cell for cell in wrong if cell.status == "error"]
+        if wrong:
+            return wrong[0]
         names: dict[str, Any] = {"session": {}, "user_state": {}, "view": {}, "components": {}}
         names["user"] = {"id": None, "name": None, "role": None, **self._user}
-        names |= {"params": self._params, "event": occasion.event, "error": occasion.error}
+        names["params"] = {name: cell.value for name, cell in self._params.items()}
+        names |= {"event": occasion.event, "error": occasion.error}
         roots = {"session": "session", "user": "user_state", "view": "view"}
         for key, cell in self._states.items():
             scope, _, name = key.partition(".")

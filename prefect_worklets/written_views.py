@@ -12,7 +12,7 @@ from .client import Client, find_server
 from .connectors.errors import SetupError
 from .flows.view_definition import ViewDefinition
 from .panel_views.automatic import slug_of
-from .panel_views.document import SLUG, Theme, ViewAccess
+from .panel_views.document import SLUG, Parameter, Theme, ViewAccess
 from .panel_views.ui.assembly import Page, assemble
 from .panel_views.ui.base import Children, State, here
 
@@ -82,12 +82,21 @@ def view(
     return View(slug, assemble(head, pages, state, place), place)
 
 
-def page(title: str, children: Children, *, id: str = "") -> Page:
+def page(
+    title: str,
+    children: Children,
+    *,
+    id: str = "",
+    params: Sequence[Parameter | Mapping[str, Any]] = (),
+    hidden: bool = False,
+) -> Page:
     """A page of a view.
 
     Args:
         title: what the pages' list calls it.
         children: components, from the top down; those in a list of their own stand side by side.
         id: its part of the address; made from the title if empty.
+        params: its parameters, as `pw.ui.Parameter`; `pw.ui.param` reads them, `pw.ui.navigate` gives them.
+        hidden: left out of the pages' list, for one that makes sense with parameters only.
     """
-    return Page(title, children, id)
+    return Page(title, children, id, {"params": params, "hidden": hidden})

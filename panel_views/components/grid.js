@@ -6,9 +6,10 @@ const LOOKS = { page: "page", card: "surface card inner", container: "group inne
 
 export default component(TRACKS_CSS + SURFACE_CSS + `
   .group { height: 100%; margin-bottom: calc(-1 * var(--gap)); }
-`, ({ root, model }) => {
+`, ({ root, model, listen }) => {
   const { head, name } = heading()
   const kind = model.props.kind
+  if (kind === "page") listen(({ what, data }) => document.dispatchEvent(new CustomEvent("worklets-told", { detail: { what, data } })))
   root.append(h(kind === "page" ? "div" : "section", { class: LOOKS[kind] }, head, tracks(model)))
   return (props) => name(props)
 })

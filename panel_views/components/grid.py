@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import param
 from panel.custom import Children
 
@@ -80,6 +82,10 @@ class Grid(Drawn):
     cells = param.List(default=[])
     props = param.Dict(default={})
     status = param.Dict(default={})
+
+    def tell(self, what: str, data: dict[str, Any]) -> None:
+        """Have the browser do something that no component shows (see page.js)."""
+        self._send_msg({"what": what, "data": data})
 
     def show_inside(self, id: str, visible: bool) -> None:
         """Show or hide one of what stands on it."""

@@ -1,4 +1,6 @@
 // Around the components: takes the skeleton away once they are drawn, and comes back after a lost connection.
+import { obey } from "./orders.js"
+
 const stage = document.getElementById("stage")
 const lost = document.querySelector(".lost")
 const PATIENCE = 15_000
@@ -46,6 +48,8 @@ for (const link of document.querySelectorAll("nav.pages a")) {
   address.searchParams.set("page", link.dataset.page)
   link.href = address.href
 }
+
+obey()
 
 const begun = performance.now()
 function wait() {

@@ -15,6 +15,7 @@ __all__ = [
     "component",
     "constant",
     "event",
+    "navigate",
     "param",
     "refresh",
     "run",
@@ -100,3 +101,24 @@ def refresh(table: str, *, when: Reads | str | None = None, on_error: Does = ())
 def send(event: str, *, data: Any = None, when: Reads | str | None = None, on_error: Does = ()) -> Action:
     """Tell the page that has the view in a frame of something; without such a page nothing happens."""
     return Action(document.SendEvent, {"when": when, "on_error": on_error, "event": event, "data": data})
+
+
+def navigate(
+    *,
+    page: str | None = None,
+    view: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    when: Reads | str | None = None,
+    on_error: Does = (),
+) -> Action:
+    """Go to a page of this view, or of another one, with parameters in its address."""
+    return Action(
+        document.Navigate,
+        {
+            "when": when,
+            "on_error": on_error,
+            "page": page,
+            "view": view,
+            "params": params or {},
+        },
+    )

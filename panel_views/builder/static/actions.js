@@ -5,7 +5,7 @@ import { componentOf, stateKeys } from "./documents.js"
 import { bindingControl, isBinding, newState } from "./bindings.js"
 import { control, resolve, words } from "./fields.js"
 
-const TITLES = { run_worklet: "Run a worklet", set_state: "Set a state", refresh: "Read a table again" }
+const TITLES = { run_worklet: "Run a worklet", set_state: "Set a state", refresh: "Read a table again", navigate: "Go to a page" }
 
 export function actionKinds(schema) {
   const kinds = Object.values(schema.$defs ?? {}).filter((def) => def.properties?.do?.const)
@@ -116,11 +116,17 @@ function stepField(context, action, name, schema, set) {
   return field(words(name), control(schema, context.schema, action[name], (value) => set(name, value), { label: words(name), choices: context.choicesFor(name, found) }))
 }
 
+// The names that a step's values go to: a worklet's inputs, the parameters of a page of this view.
+function wanted(context, action) {
+  if (action.do !== "navigate") return context.sources().worklets.find((each) => each.name === action.worklet)?.input ?? []
+  const { pages } = context.view()
+  return action.view ? [] : (pages.find((page) => page.id === action.page) ?? pages[0]).params ?? []
+}
+
 // What a worklet is given: a line for each field of its input.
 function inputs(context, action, name, set) {
-  const worklet = context.sources().worklets.find((each) => each.name === action.worklet)
   let given = action[name] ?? {}
-  const known = worklet?.input ?? []
+  const known = wanted(context, action)
   const names = [...new Set([...known.map((each) => each.name), ...Object.keys(given)])]
   const put = (key, binding) => {
     const next = { ...given }
