@@ -76,9 +76,23 @@ def names() -> str:
     from prefect_worklets.panel_views.ui import base, kinds, verbs
 
     homes = {"base": base.__all__, "kinds": kinds.__all__, "verbs": verbs.__all__}
-    lines = ["from ..document import Parameter, Theme", "from ..document import ViewAccess as Access"]
+    lines = [
+        "from ..document import Column as DataColumn",
+        "from ..document import DataTable, Parameter, Query, Theme",
+        "from ..document import ViewAccess as Access",
+    ]
     lines += [_imported(f".{module}", sorted(found)) for module, found in homes.items()]
-    every = sorted(["Access", "Parameter", "Theme", *(name for found in homes.values() for name in found)])
+    every = sorted(
+        [
+            "Access",
+            "DataColumn",
+            "DataTable",
+            "Parameter",
+            "Query",
+            "Theme",
+            *(name for found in homes.values() for name in found),
+        ]
+    )
     exported = "__all__ = [\n" + "".join(f'    "{name}",\n' for name in every) + "]"
     about = (
         "What Python code writes views with: `pw.ui`. Components, bindings and actions are named as in the document."

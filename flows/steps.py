@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
@@ -20,6 +19,7 @@ from ..connectors.tables import TableRow
 from .context import NO_MODELS, RunContext
 from .inputs import Misfit, as_json_data
 from .quickness import Pace
+from .saved_rows import row_key
 
 if TYPE_CHECKING:
     from .graph import GraphNode
@@ -247,7 +247,7 @@ class SaveStep(Step):
                 f"Node {self.id!r} can't save a row without {', '.join(missing)}, which its key names.",
                 node=self.id, repeatable=False,
             )  # fmt: skip
-        return json.dumps([data[name] for name in self._key], sort_keys=True, ensure_ascii=False)
+        return row_key(data, self._key)
 
     def _data(self, row: Any) -> dict[str, Any]:
         try:

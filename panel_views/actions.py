@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
 from .cells import Cell, Occasion
-from .document import Action, Binding, Navigate, Refresh, RunWorklet, SendEvent, SetState
+from .document import Action, Binding, Navigate, Refresh, RunWorklet, Save, SendEvent, SetState
 from .gateway import Gateway
 from .parameters import in_address
 
@@ -91,6 +91,7 @@ class Actions:
             Refresh: self._refresh,
             SendEvent: self._send,
             Navigate: self._navigate,
+            Save: self._save,
         }
 
     async def perform(self, actions: Sequence[Action], occasion: Occasion) -> None:
@@ -129,6 +130,20 @@ class Actions:
 
     async def _send(self, action: SendEvent, occasion: Occasion) -> None:
         self._scene.send(action.event, self._value(action.data, occasion) if action.data is not None else None)
+
+    async def _save(self, action: Save, occasion: Occasion) -> None:
+        scene = self._scene
+        scene.clear_faults()
+        values = self._value(action.values, occasion) if action.values is not None else {}
+        if not isinstance(values, dict):
+            raise Failed(problem(BadInput("What is saved are the values of a form; this is something else.")))
+        row = {name: self._value(binding, occasion) for name, binding in action.row.items()}
+        try:
+            await scene.gateway.save(action.table, {**values, **row})
+        except WorkletsError as error:
+            scene.place_faults(action.row, error)
+            raise Failed(problem(error)) from None
+        await scene.refresh(action.table)
 
     async def _navigate(self, action: Navigate, occasion: Occasion) -> None:
         values = {name: self._value(binding, occasion) for name, binding in action.params.items()}

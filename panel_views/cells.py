@@ -42,16 +42,21 @@ class Occasion:
 NEVER = Occasion()
 
 
+def at_path(cell: Cell, path: str | None) -> Cell:
+    """A part of a cell's value, as ready as the whole."""
+    if path is None:
+        return cell
+    value = part_of(cell.value, path)
+    return Cell(value, "empty" if value is None and cell.status == "ready" else cell.status, cell.error)
+
+
 def of_state(cell: Cell, binding: StateBinding) -> Cell:
     """What a binding reads of a state that is as `cell` says."""
     if binding.status == "error":
         return Cell.of(cell.error)
     if binding.status is not None:
         return Cell(cell.status == binding.status, "ready")
-    if binding.path is None:
-        return cell
-    value = part_of(cell.value, binding.path)
-    return Cell(value, "empty" if value is None and cell.status == "ready" else cell.status, cell.error)
+    return at_path(cell, binding.path)
 
 
 def part_of(value: Any, path: str) -> Any:

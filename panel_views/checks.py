@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -25,7 +24,9 @@ from .document import (
     ExpressionBinding,
     Navigate,
     ParamBinding,
+    QueryBinding,
     RunWorklet,
+    Save,
     SendEvent,
     SetState,
     StateBinding,
@@ -33,11 +34,12 @@ from .document import (
     ViewDocument,
 )
 from .expressions import parse as parse_expression
+from .faults import Loc, unknown
+from .table_checks import declarations, of_query, of_save
 
-Loc = tuple[str | int, ...]
 MAX_DEPTH = 4  # containers inside one another
-_UNION_TAGS = {"state", "component", "table", "user", "param", "constant", "expr", "event"}
-_UNION_TAGS |= {"run_worklet", "set_state", "refresh", "send", "navigate"}
+_UNION_TAGS = {"state", "component", "table", "query", "user", "param", "constant", "expr", "event"}
+_UNION_TAGS |= {"run_worklet", "set_state", "refresh", "send", "navigate", "save"}
 # What expressions see in some places only.
 _OF_ACTIONS = {"event": "actions", "error": "on_error"}
 _EXPRESSION_STATE = {"session": "session", "user_state": "user", "view": "view"}
@@ -59,7 +61,7 @@ def parse(value: Any) -> ViewDocument:
 
 def semantic_faults(document: ViewDocument) -> list[Fault]:
     """Every fault of a document whose shape is right."""
-    found = [*_slug(document), *_duplicates(document), *_parameters(document)]
+    found = [*_slug(document), *_duplicates(document), *_parameters(document), *declarations(document)]
     for loc, component in _located(document):
         found += _kind(loc, component)
         found += _place(loc, component)
@@ -115,28 +117,28 @@ def _navigation(document: ViewDocument, loc: Loc, action: Navigate) -> Iterator[
         return  # another view's pages are its own
     known = [page.id for page in document.pages]
     if action.page is not None and action.page not in known:
-        yield _unknown((*loc, "page"), "page", action.page, known)
+        yield unknown((*loc, "page"), "page", action.page, known)
         return
     declared = [parameter.name for parameter in document.page_at(action.page or "").params]
     for name in action.params:
         if declared and name not in declared:
-            yield _unknown((*loc, "params", name), "parameter of that page", name, declared)
+            yield unknown((*loc, "params", name), "parameter of that page", name, declared)
 
 
 def _declared(document: ViewDocument, loc: Loc, name: str) -> Iterator[Fault]:
     declared = [parameter.name for parameter in document.pages[int(loc[1])].params]
     if declared and name not in declared:
-        yield _unknown(loc, "parameter of this page", name, declared)
+        yield unknown(loc, "parameter of this page", name, declared)
 
 
 def _kind(loc: Loc, component: Component) -> Iterator[Fault]:
     kind = KINDS.get(component.type)
     if kind is None:
-        yield _unknown((*loc, "type"), "component type", component.type, sorted(KINDS))
+        yield unknown((*loc, "type"), "component type", component.type, sorted(KINDS))
         return
     for name, value in component.properties.items():
         if name not in kind.names():
-            yield _unknown((*loc, "properties", name), f"property of a {kind.name}", name, kind.names())
+            yield unknown((*loc, "properties", name), f"property of a {kind.name}", name, kind.names())
             continue
         try:
             kind.check(name, value)
@@ -144,10 +146,10 @@ def _kind(loc: Loc, component: Component) -> Iterator[Fault]:
             yield Fault((*loc, "properties", name), fault_text(error), "value")
     for name in component.bindings:
         if name not in kind.names():
-            yield _unknown((*loc, "bindings", name), f"property of a {kind.name}", name, kind.names())
+            yield unknown((*loc, "bindings", name), f"property of a {kind.name}", name, kind.names())
     for name in component.actions:
         if name not in kind.events:
-            yield _unknown((*loc, "actions", name), f"event of a {kind.name}", name, sorted(kind.events))
+            yield unknown((*loc, "actions", name), f"event of a {kind.name}", name, sorted(kind.events))
 
 
 def _place(loc: Loc, component: Component) -> Iterator[Fault]:
@@ -163,7 +165,7 @@ def _parent(document: ViewDocument, loc: Loc, component: Component) -> Iterator[
     siblings = {other.id: other for other in page.components}
     parent = siblings.get(component.parent)
     if parent is None:
-        yield _unknown((*loc, "parent"), f"component on page {page.id!r}", component.parent, sorted(siblings))
+        yield unknown((*loc, "parent"), f"component on page {page.id!r}", component.parent, sorted(siblings))
     elif parent.type in KINDS and not KINDS[parent.type].container:
         yield Fault((*loc, "parent"), f"{component.parent!r} is a {parent.type}, which holds no others", "parent")
     else:
@@ -214,11 +216,13 @@ def _steps(
             yield from _state(document, (*at, "state"), action.state)
         elif isinstance(action, Navigate):
             yield from _navigation(document, at, action)
+        elif isinstance(action, Save):
+            yield from of_save(document, at, action)
         for place, binding in action_bindings(action):
             yield from _binding(document, (*at, *place), binding, roots)
-            if isinstance(binding, TableBinding):
+            if isinstance(binding, TableBinding | QueryBinding):
                 fix = "bind a component to it, and read the component"
-                yield Fault((*at, *place), "an action can't read a table", "binding", fix)
+                yield Fault((*at, *place), "an action can't read rows", "binding", fix)
         yield from _steps(document, (*at, "on_error"), action.on_error, roots | {"error"}, depth + 1)
 
 
@@ -232,6 +236,11 @@ def action_bindings(action: Action) -> Iterator[tuple[Loc, Binding]]:
     elif isinstance(action, Navigate):
         for name, binding in action.params.items():
             yield ("params", name), binding
+    elif isinstance(action, Save):
+        for name, binding in action.row.items():
+            yield ("row", name), binding
+        if action.values is not None:
+            yield ("values",), action.values
     elif isinstance(action, SetState):
         yield ("value",), action.value
     elif isinstance(action, SendEvent) and action.data is not None:
@@ -245,6 +254,14 @@ def _binding(
         yield from _state(document, (*loc, "state"), binding.state)
     elif isinstance(binding, ComponentBinding):
         yield from _component_value(document, loc, binding.component, binding.value)
+    elif isinstance(binding, QueryBinding):
+        yield from of_query(document, loc, binding)
+        for name, given in binding.params.items():
+            at = (*loc, "params", name)
+            if isinstance(given, TableBinding | QueryBinding | EventBinding):
+                yield Fault(at, "a query's parameter is a single value that is always there", "binding")
+            else:
+                yield from _binding(document, at, given)
     elif isinstance(binding, ParamBinding):
         yield from _declared(document, (*loc, "param"), binding.param)
     elif isinstance(binding, ExpressionBinding):
@@ -285,16 +302,16 @@ def _read(document: ViewDocument, loc: Loc, path: tuple[str, ...]) -> Iterator[F
 def _state(document: ViewDocument, loc: Loc, key: str) -> Iterator[Fault]:
     known = [state.key for state in document.state]
     if key not in known:
-        yield _unknown(loc, "declared state", key, known)
+        yield unknown(loc, "declared state", key, known)
 
 
 def _component_value(document: ViewDocument, loc: Loc, id: str, value: str) -> Iterator[Fault]:
     component = document.component(id)
     if component is None:
-        yield _unknown(loc, "component", id, [other.id for other in document.components()])
+        yield unknown(loc, "component", id, [other.id for other in document.components()])
     elif component.type in KINDS and value not in KINDS[component.type].values:
         allowed = sorted(KINDS[component.type].values)
-        yield _unknown(loc, f"value of {id!r} (a {component.type})", value, allowed)
+        yield unknown(loc, f"value of {id!r} (a {component.type})", value, allowed)
 
 
 def _cycles(document: ViewDocument) -> Iterator[Fault]:
@@ -322,6 +339,9 @@ def component_reads(binding: Binding) -> Iterator[tuple[str, str]]:
     """The components' values that a binding reads."""
     if isinstance(binding, ComponentBinding):
         yield binding.component, binding.value
+    elif isinstance(binding, QueryBinding):
+        for given in binding.params.values():
+            yield from component_reads(given)
     elif isinstance(binding, ExpressionBinding):
         for path in parse_expression(binding.expr).reads:
             if path[0] == "components" and len(path) > 2:
@@ -332,6 +352,9 @@ def state_reads(binding: Binding) -> Iterator[str]:
     """The states that a binding reads, as `session.result`."""
     if isinstance(binding, StateBinding):
         yield binding.state
+    elif isinstance(binding, QueryBinding):
+        for given in binding.params.values():
+            yield from state_reads(given)
     elif isinstance(binding, ExpressionBinding):
         for path in parse_expression(binding.expr).reads:
             if path[0] in _EXPRESSION_STATE and len(path) > 1:
@@ -342,19 +365,11 @@ def param_reads(binding: Binding) -> Iterator[str]:
     """The parameters that a binding reads."""
     if isinstance(binding, ParamBinding):
         yield binding.param
+    elif isinstance(binding, QueryBinding):
+        for given in binding.params.values():
+            yield from param_reads(given)
     elif isinstance(binding, ExpressionBinding):
         yield from (path[1] for path in parse_expression(binding.expr).reads if path[0] == "params" and len(path) > 1)
-
-
-def _unknown(loc: Loc, what: str, name: str, known: list[str]) -> Fault:
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    if close:
-        fix = f"did you mean {close[0]!r}?"
-    elif known:
-        fix = f"there is {', '.join(known[:12])}"
-    else:
-        fix = "there is none"
-    return Fault(loc, f"there is no {what} named {name!r}", "unknown", fix)
 
 
 def _readable(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
@@ -363,7 +378,13 @@ def _readable(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     for index, part in enumerate(loc):
         previous = loc[index - 1] if index else None
         before = loc[index - 2] if index > 1 else None
-        in_binding = before in ("bindings", "input", "params") or previous in ("value", "data", "when", VISIBLE)
+        in_binding = before in ("bindings", "input", "params", "row") or previous in (
+            "value",
+            "values",
+            "data",
+            "when",
+            VISIBLE,
+        )
         in_action = isinstance(previous, int) and len(loc) > 3 and "actions" in loc[:index]
         if part in _UNION_TAGS and (in_binding or in_action):
             continue

@@ -61,6 +61,17 @@ class TableBinding(Part):
     limit: int = Field(default=12, ge=1, le=200)
 
 
+class QueryBinding(Part):
+    """The rows that a query of this view finds, or the part at `path` (`0.name`: a column of the first row).
+
+    It is asked again when its parameters, or the rows of its tables, change.
+    """
+
+    query: Name
+    params: dict[Name, Binding] = {}
+    path: Path | None = None
+
+
 class UserBinding(Part):
     """Something about whoever looks at the view."""
 
@@ -92,14 +103,12 @@ class EventBinding(Part):
     event: Path
 
 
-_TAGS = ("state", "component", "table", "user", "param", "constant", "expr", "event")
+_TAGS = ("state", "component", "table", "query", "user", "param", "constant", "expr", "event")
 
 
 def _binding_tag(value: Any) -> str | None:
     keys = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
-    found = [
-        key for key in ("state", "component", "table", "user", "param", "constant", "expr", "event") if key in keys
-    ]
+    found = [key for key in _TAGS if key in keys]
     return found[0] if found else None
 
 
@@ -107,6 +116,7 @@ Binding = Annotated[
     Annotated[StateBinding, Tag("state")]
     | Annotated[ComponentBinding, Tag("component")]
     | Annotated[TableBinding, Tag("table")]
+    | Annotated[QueryBinding, Tag("query")]
     | Annotated[UserBinding, Tag("user")]
     | Annotated[ParamBinding, Tag("param")]
     | Annotated[ConstantBinding, Tag("constant")]
@@ -176,7 +186,16 @@ class Navigate(Step):
     params: dict[Name, Binding] = {}
 
 
-Action = Annotated[RunWorklet | SetState | Refresh | SendEvent | Navigate, Field(discriminator="do")]
+class Save(Step):
+    """Write a row into a table of this view: the `values` of a form, and of single columns those in `row`."""
+
+    do: Literal["save"]
+    table: TableName
+    row: dict[Name, Binding] = {}
+    values: Binding | None = None
+
+
+Action = Annotated[RunWorklet | Save | SetState | Refresh | SendEvent | Navigate, Field(discriminator="do")]
 
 
 # --- components, pages, document -------------------------------------------------------------------------
@@ -252,6 +271,34 @@ class StateDeclaration(Part):
         return f"{self.scope}.{self.name}"
 
 
+class Column(Part):
+    """A column of a table."""
+
+    name: Name
+    type: Literal["text", "number", "boolean", "json"] = "text"
+    required: bool = False
+
+
+class DataTable(Part):
+    """A table whose rows the view's queries read by its name, and its `save` actions write.
+
+    Of rows with the same values in `key` there is one: saving again changes it. `write` is the role that it takes.
+    """
+
+    name: TableName
+    columns: list[Column] = Field(min_length=1, max_length=100)
+    key: list[Name] = Field(default=[], max_length=10)
+    write: Literal["viewer", "operator", "builder", "admin"] = "operator"
+
+
+class Query(Part):
+    """A statement that reads: one SELECT, with `:name` where a parameter goes."""
+
+    name: Name
+    sql: str = Field(min_length=1, max_length=10_000)
+    limit: int = Field(default=1_000, ge=1, le=50_000)
+
+
 class ViewAccess(Part):
     """Who may look: whoever has at least this role; only some (`private`); or everybody, signed in or not (`public`).
 
@@ -289,7 +336,17 @@ class ViewDocument(Part):
     theme: Theme = Theme()
     access: ViewAccess = ViewAccess()
     state: list[StateDeclaration] = Field(default=[], max_length=200)
+    tables: list[DataTable] = Field(default=[], max_length=30)
+    queries: list[Query] = Field(default=[], max_length=100)
     pages: list[Page] = Field(min_length=1, max_length=20)
+
+    def table(self, name: str) -> DataTable | None:
+        """The declared table of that name."""
+        return next((table for table in self.tables if table.name == name), None)
+
+    def query(self, name: str) -> Query | None:
+        """The declared query of that name."""
+        return next((query for query in self.queries if query.name == name), None)
 
     def components(self) -> list[Component]:
         """Every component of every page."""

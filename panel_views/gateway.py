@@ -13,6 +13,7 @@ from ..connectors.egress import Egress
 from ..connectors.errors import BadInput, Fault, TookTooLong, Unavailable, WorkletsError
 from ..connectors.images import Image
 from ..connectors.web import ON_BEHALF_HEADER
+from .view_tables import ViewTables
 
 RUN_TIMEOUT = 180.0
 _MAGIC = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -34,6 +35,14 @@ class Gateway(Protocol):
         """The address on this server of the picture at `url`."""
         ...
 
+    async def query(self, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """The rows that a query of the view finds."""
+        ...
+
+    async def save(self, table: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Write a row into a table of the view; gives it as it is now."""
+        ...
+
 
 class HttpGateway:
     """The gateway of one signed-in user.
@@ -43,9 +52,18 @@ class HttpGateway:
         internal_key: by which the HTTP app knows this process.
         identity: the id of the user for whom, asked at every call; raises NotSignedIn when their session has ended.
         egress: fetches pictures from other hosts, within its rules.
+        tables: those of the view, as that user; None where there is no store.
     """
 
-    def __init__(self, client: httpx.AsyncClient, internal_key: str, identity: Identity, egress: Egress) -> None:
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        internal_key: str,
+        identity: Identity,
+        egress: Egress,
+        tables: ViewTables | None = None,
+    ) -> None:
+        self._tables = tables
         self._client = client
         self._internal_key = internal_key
         self._identity = identity
@@ -72,6 +90,24 @@ class HttpGateway:
         headers = {"content-type": kind}
         answer = await self._call("POST", "/api/files", content=fetched.content, headers=headers)
         return str(answer["url"])
+
+    async def query(self, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Ask a query of the view. Raises WorkletsError."""
+        tables = await self._own_tables()
+        return await asyncio.to_thread(tables.query, name, params)
+
+    async def save(self, table: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Write a row. Raises WorkletsError."""
+        tables = await self._own_tables()
+        return await asyncio.to_thread(tables.save, table, values)
+
+    async def _own_tables(self) -> ViewTables:
+        await self._identity()
+        if self._tables is None:
+            raise Unavailable(
+                "A view's own tables are there on its server only, and this page is served by another one."
+            )
+        return self._tables
 
     async def _credentials(self) -> dict[str, str]:
         """The headers by which the HTTP app knows for whom this is."""

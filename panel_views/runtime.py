@@ -21,7 +21,7 @@ from ..connectors.access import Principal
 from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
 from .actions import Actions
-from .cells import NEVER, Cell, Occasion, of_state, part_of
+from .cells import NEVER, Cell, Occasion, at_path, of_state, part_of
 from .checks import component_reads, param_reads, property_edges, state_reads
 from .components.kinds import KINDS, fault_text
 from .document import (
@@ -32,6 +32,7 @@ from .document import (
     EventBinding,
     ExpressionBinding,
     ParamBinding,
+    QueryBinding,
     StateBinding,
     TableBinding,
     UserBinding,
@@ -40,6 +41,7 @@ from .document import (
 from .expressions import parse as parse_expression
 from .gateway import Gateway
 from .parameters import typed
+from .questions import Questions
 
 logger = logging.getLogger(__name__)
 
@@ -105,6 +107,7 @@ class Runtime:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsaved: Counter[str] = Counter()
         self._actions = Actions(self)
+        self._questions = Questions(document, gateway, self._put_answer, self._spawn)
         self._saving = asyncio.Lock()  # it is first come, first served: the last value set is the last one kept
         self._components = {component.id: component for component in self._page.components}
         self._order = [
@@ -153,7 +156,8 @@ class Runtime:
         self._recompute_readers(lambda binding: any(param_reads(binding)))
 
     async def refresh(self, table: str) -> None:
-        """Read a table again, for every binding that shows it."""
+        """Read a table again, for every binding that shows it, by a query too."""
+        self._questions.row_changed(table)
         generation = self._next_generation(f"table:{table}")
         limits = [limit for name, limit in self._tables if name == table]
         for limit in limits:
@@ -252,6 +256,9 @@ class Runtime:
             lambda binding: isinstance(binding, TableBinding) and (binding.table, binding.limit) == (table, limit)
         )
 
+    def _put_answer(self, query: str) -> None:
+        self._recompute_readers(lambda binding: isinstance(binding, QueryBinding) and binding.query == query)
+
     def _recompute_readers(self, reads: Callable[[Binding], bool]) -> None:
         self._recompute([node for node in self._order if reads(self._binding(node))])
 
@@ -261,7 +268,7 @@ class Runtime:
         for node in self._order:
             if node not in waiting:
                 continue
-            cell = self._checked(node, self.evaluate(self._binding(node), NEVER))
+            cell = self._checked(node, self._read(node))
             if self._cells.get(node) == cell:
                 continue
             self._cells[node] = cell
@@ -269,6 +276,18 @@ class Runtime:
                 self._values[node] = cell.value
                 waiting |= {other for other in self._order if node in set(component_reads(self._binding(other)))}
             self._on_property(*node, cell)
+
+    def _read(self, node: tuple[str, str]) -> Cell:
+        """What a property's binding gives. A query is asked once all its parameters are known."""
+        binding = self._binding(node)
+        if not isinstance(binding, QueryBinding):
+            return self.evaluate(binding, NEVER)
+        given = {name: self.evaluate(param, NEVER) for name, param in binding.params.items()}
+        waiting = next((cell for cell in given.values() if cell.status in ("error", "loading")), None)
+        if waiting is not None:
+            return Cell(None, waiting.status, waiting.error)
+        params = {name: cell.value for name, cell in given.items()}
+        return at_path(self._questions.ask(node, binding.query, params), binding.path)
 
     def _checked(self, node: tuple[str, str], cell: Cell) -> Cell:
         """The cell with its value as the property takes it; one that does not fit is an error."""
@@ -303,6 +322,8 @@ class Runtime:
             return Cell.of(binding.constant)
         if isinstance(binding, EventBinding):
             return Cell.of(part_of(occasion.event, binding.event))
+        if isinstance(binding, QueryBinding):
+            raise AssertionError("only properties read queries")
         return self._evaluate_expression(binding, occasion)
 
     def _evaluate_expression(self, binding: ExpressionBinding, occasion: Occasion) -> Cell:

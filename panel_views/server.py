@@ -43,6 +43,7 @@ from .open_view import OpenView
 from .page import page_variables
 from .state import PersistentState
 from .state_feed import StateFeed
+from .view_tables import ViewTables
 
 logger = logging.getLogger(__name__)
 
@@ -201,7 +202,8 @@ class ViewsServer:
             await asyncio.to_thread(persistent.save, key, value)
             self._feed.poke()
 
-        gateway = HttpGateway(self._client, self._internal_key, identity, self._egress)
+        tables = ViewTables(self._store, visit.document, visit.principal)
+        gateway = HttpGateway(self._client, self._internal_key, identity, self._egress, tables)
         return OpenView(visit, gateway, save, lambda change: doc.add_next_tick_callback(change))
 
     def _forget(self, view: OpenView) -> None:

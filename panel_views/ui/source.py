@@ -43,7 +43,9 @@ class _Source:
         written = self._document.to_json()
         pages = [self._page(page) for page in self._document.pages]
         arguments: list[tuple[str | None, Any]] = [(None, self._document.slug), ("title", self._document.title)]
-        arguments += [(name, written[name]) for name in ("description", "theme", "access") if name in written]
+        arguments += [
+            (name, written[name]) for name in ("description", "theme", "access", "tables", "queries") if name in written
+        ]
         if list(self._used) != [state.key for state in self._document.state]:
             arguments.append(("state", [Code(self._variables[state.key]) for state in self._document.state]))
         arguments.append(("pages", pages))

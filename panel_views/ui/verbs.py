@@ -17,8 +17,10 @@ __all__ = [
     "event",
     "navigate",
     "param",
+    "query",
     "refresh",
     "run",
+    "save",
     "send",
     "set_state",
     "state",
@@ -45,6 +47,14 @@ def component(component: str | Component, *, value: str = "value") -> Reads:
 def table(table: str, *, limit: int = 12) -> Reads:
     """The newest rows of a table that the signed-in user owns."""
     return Bound(document.TableBinding, {"table": table, "limit": limit})
+
+
+def query(query: str, *, params: Mapping[str, Any] | None = None, path: str | None = None) -> Reads:
+    """The rows that a query of this view finds, or the part at `path` (`0.name`: a column of the first row).
+
+    It is asked again when its parameters, or the rows of its tables, change.
+    """
+    return Bound(document.QueryBinding, {"query": query, "params": params or {}, "path": path})
 
 
 def user(user: Literal["id", "name", "role"]) -> Reads:
@@ -84,6 +94,27 @@ def run(
             "worklet": worklet,
             "input": input or {},
             "into": into,
+        },
+    )
+
+
+def save(
+    table: str,
+    *,
+    row: Mapping[str, Any] | None = None,
+    values: Any = None,
+    when: Reads | str | None = None,
+    on_error: Does = (),
+) -> Action:
+    """Write a row into a table of this view: the `values` of a form, and of single columns those in `row`."""
+    return Action(
+        document.Save,
+        {
+            "when": when,
+            "on_error": on_error,
+            "table": table,
+            "row": row or {},
+            "values": values,
         },
     )
 

@@ -5,7 +5,7 @@ import { componentOf, stateKeys } from "./documents.js"
 import { bindingControl, isBinding, newState } from "./bindings.js"
 import { control, resolve, words } from "./fields.js"
 
-const TITLES = { run_worklet: "Run a worklet", set_state: "Set a state", refresh: "Read a table again", navigate: "Go to a page" }
+const TITLES = { run_worklet: "Run a worklet", set_state: "Set a state", refresh: "Read a table again", navigate: "Go to a page", save: "Save a row" }
 
 export function actionKinds(schema) {
   const kinds = Object.values(schema.$defs ?? {}).filter((def) => def.properties?.do?.const)
@@ -49,7 +49,7 @@ function fresh(context, kind) {
   for (const name of kind.def.required ?? []) {
     if (name === "do") continue
     const schema = resolve(kind.def.properties[name], context.schema)
-    const choices = context.choicesFor(name, schema)
+    const choices = choicesOf(context, kind.do, name, schema)
     if ((name === "into" || name === "state") && !choices.length) {
       before.push({ op: "declare", state: { name: "result" } })
       action[name] = "session.result"
@@ -113,11 +113,18 @@ function stepField(context, action, name, schema, set) {
     const pick = control({ type: "string" }, {}, action[name], (value) => set(name, value), { label: words(name), choices: options })
     return field(name === "into" ? "Answer into" : "State", h("div", { class: "with-button" }, pick, iconButton("plus", "New state", (press) => newState(context, press.currentTarget, (key) => set(name, key)))))
   }
-  return field(words(name), control(schema, context.schema, action[name], (value) => set(name, value), { label: words(name), choices: context.choicesFor(name, found) }))
+  return field(words(name), control(schema, context.schema, action[name], (value) => set(name, value), { label: words(name), choices: choicesOf(context, action.do, name, found) }))
+}
+
+// A step that saves does so into a table that the view declares; others read any.
+function choicesOf(context, step, name, schema) {
+  if (step === "save" && name === "table") return (context.view().tables ?? []).map((table) => [table.name, table.name])
+  return context.choicesFor(name, schema)
 }
 
 // The names that a step's values go to: a worklet's inputs, the parameters of a page of this view.
 function wanted(context, action) {
+  if (action.do === "save") return (context.view().tables ?? []).find((table) => table.name === action.table)?.columns ?? []
   if (action.do !== "navigate") return context.sources().worklets.find((each) => each.name === action.worklet)?.input ?? []
   const { pages } = context.view()
   return action.view ? [] : (pages.find((page) => page.id === action.page) ?? pages[0]).params ?? []

@@ -33,6 +33,7 @@ export function inWords(binding) {
   if (!binding) return ""
   if (binding.state) return `${binding.state}${binding.path ? `.${binding.path}` : ""}${binding.status ? ` is ${binding.status}` : ""}`
   if (binding.component) return `${binding.component}.${binding.value ?? "value"}`
+  if (binding.query) return `query ${binding.query}`
   if (binding.table) return `table ${binding.table}`
   if (binding.user) return `user's ${binding.user}`
   if ("constant" in binding) return JSON.stringify(binding.constant)
@@ -60,7 +61,7 @@ export function bindingControl(context, binding, change, { label, event = false,
 
 export function pickBinding(context, anchor, binding, change, { label, event = false }) {
   const kinds = bindingKinds(context.schema).filter((kind) => event || kind.key !== "event")
-  const allowed = kinds.filter((kind) => event ? kind.key !== "table" : kind.key !== "constant")
+  const allowed = kinds.filter((kind) => event ? !["table", "query"].includes(kind.key) : kind.key !== "constant")
   const first = keyOf(binding, allowed) ?? (stateKeys(context.view()).length ? "state" : "component")
   popover(anchor, (box, close) => {
     const body = h("div", { class: "picker" })
@@ -82,6 +83,9 @@ export function pickBinding(context, anchor, binding, change, { label, event = f
 const options = (items, chosen, take) => h("ul", { class: "options" }, items.map(([value, title, note], index) =>
   h("li", {}, h("button", { type: "button", class: "option", "data-first": index === 0, "aria-pressed": String(JSON.stringify(value) === JSON.stringify(chosen)), onclick: () => take(value) },
     h("span", { text: title }), note ? h("small", { text: note }) : null))))
+
+// The names behind `:name` in a statement. A cast (`::int`) is none, nor is what stands in quotes.
+const parametersOf = (sql) => [...new Set([...sql.replace(/'[^']*'/g, "").matchAll(/(?<![:\w]):([A-Za-z_]\w*)/g)].map((found) => found[1]))]
 
 const nothing = (text) => h("p", { class: "empty", text })
 
@@ -115,6 +119,22 @@ const PICKERS = {
     if (!tables.length) return nothing("No table yet. A worklet fills one with pw.save.")
     return h("div", {}, h("label", { class: "line" }, "Newest rows, at most", h("input", { type: "number", min: 1, max: 200, value: limit, oninput: (event) => { limit = Number(event.target.value) || 24 } })),
       options(tables.map((table) => [table.name, table.name, `${table.rows} rows`]), binding?.table, (table) => choose({ table, limit })))
+  },
+  query(context, binding, choose) {
+    const queries = context.view().queries ?? []
+    let now = binding ?? (queries.length ? { query: queries[0].name } : null)
+    const given = () => h("div", { class: "params" }, parametersOf(queries.find((each) => each.name === now.query)?.sql ?? "").map((name) => {
+      const input = expressionInput(context, now.params?.[name]?.expr ?? (now.params?.[name]?.param ? `params.${now.params[name].param}` : ""), { label: name })
+      const take = () => { now = { ...now, params: { ...now.params, ...(input.value.trim() ? { [name]: { expr: input.value.trim() } } : {}) } } }
+      input.element.addEventListener("change", take)
+      input.element.addEventListener("focusout", take)
+      return h("label", {}, `:${name}`, input.element)
+    }))
+    if (!now) return nothing("No query yet. Write one under “Tables and queries”, where nothing is selected.")
+    const rest = h("div", {}, given())
+    const pick = choice(queries.map((each) => [each.name, each.name]), now.query, (query) => { now = { query }; rest.replaceChildren(given()) })
+    const part = h("input", { type: "text", placeholder: "all rows, or 0.column", "aria-label": "Part", value: now.path ?? "", oninput: (event) => { now = { ...now, path: event.target.value.trim() || undefined } } })
+    return h("div", {}, h("label", {}, "Query", pick), rest, h("label", {}, "Part", part), button("Connect", () => choose(clean(now)), { kind: "primary" }))
   },
   user: (context, binding, choose) => options([["name", "Name"], ["id", "Id"], ["role", "Role"]], binding?.user, (user) => choose({ user })),
   expr(context, binding, choose) {

@@ -16,7 +16,8 @@ export function readable(context) {
     const path = `${ROOTS[state.scope ?? "session"]}.${state.name}`
     return [[path, "state"], ...context.statePaths(key).map((part) => [`${path}.${part}`, "state"])]
   })
-  return [...components, ...states, ["user.name", "who looks"], ["user.role", "who looks"], ["user.id", "who looks"], ["event.value", "in actions"], ["error.detail", "where a step failed"], ...FUNCTIONS.map((name) => [`${name}(`, "function"])]
+  const params = [...new Set(view.pages.flatMap((page) => (page.params ?? []).map((each) => each.name)))].map((name) => [`params.${name}`, "page parameter"])
+  return [...components, ...states, ...params, ["user.name", "who looks"], ["user.role", "who looks"], ["user.id", "who looks"], ["event.value", "in actions"], ["error.detail", "where a step failed"], ...FUNCTIONS.map((name) => [`${name}(`, "function"])]
 }
 
 export function expressionInput(context, value, { label }) {

@@ -1,0 +1,192 @@
+"""Tables that a view declares: asked by its queries, written by its `save` actions, on the real store."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from prefect_worklets.connectors.access import Principal, Role
+from prefect_worklets.connectors.errors import BadInput, DefinitionError, NotAllowed, NotFound
+from prefect_worklets.connectors.store import Store
+from prefect_worklets.connectors.tables import TableRow
+from prefect_worklets.panel_views.checks import parse
+from prefect_worklets.panel_views.runtime import Runtime
+from prefect_worklets.panel_views.ui.source import python_source
+from prefect_worklets.panel_views.view_tables import ViewTables, names, with_tables
+from sqlmodel import select
+
+import prefect_worklets as pw
+
+ADA = Principal("u1", "Ada", Role.operator)
+COLUMNS = [
+    {"name": "number", "type": "number"}, {"name": "species", "required": True}, {"name": "seen", "type": "boolean"},
+]  # fmt: skip
+ONE = "SELECT number, species, seen FROM flowers WHERE number = :number"
+DOCUMENT: dict[str, Any] = {
+    "slug": "beds",
+    "title": "Beds",
+    "tables": [{"name": "flowers", "columns": COLUMNS, "key": ["number"]}],
+    "queries": [
+        {"name": "every", "sql": "SELECT number, species, seen FROM flowers ORDER BY number", "limit": 3},
+        {"name": "one", "sql": ONE},
+        {"name": "counted", "sql": "WITH some AS (SELECT * FROM flowers) SELECT count(*) AS n FROM some"},
+    ],
+    "pages": [
+        {
+            "params": [{"name": "number", "type": "number"}],
+            "components": [
+                {"id": "list", "type": "table", "bindings": {"rows": {"query": "every"}}},
+                {"id": "one", "type": "json",
+                 "bindings": {"value": {"query": "one", "params": {"number": {"component": "which"}}}}},
+                {"id": "name", "type": "text", "bindings": {"text": {
+                    "query": "one", "params": {"number": {"component": "which"}}, "path": "0.species"}}},
+                {"id": "which", "type": "slider", "properties": {"value": 1}},
+                {"id": "form", "type": "form", "actions": {"submit": [
+                    {"do": "save", "table": "flowers", "values": {"event": "values"},
+                     "row": {"number": {"component": "which"}}}]}},
+                {"id": "species", "type": "text_input", "parent": "form"},
+            ],
+        }
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def tables(store: Store) -> ViewTables:
+    found = ViewTables(store, parse(DOCUMENT), ADA)
+    found.save("flowers", {"number": 1, "species": "setosa", "seen": True})
+    found.save("flowers", {"number": 2, "species": 'it\'s "virginica"; --', "seen": False})
+    return found
+
+
+class TestQueries:
+    def test_rows_are_columns(self, tables: ViewTables) -> None:
+        rows = tables.query("every", {})
+        assert rows[0] == {"number": 1, "species": "setosa", "seen": True}
+        assert rows[1]["species"] == 'it\'s "virginica"; --'
+        assert tables.query("counted", {}) == [{"n": 2}]
+
+    def test_parameters_are_bound_and_never_read_as_sql(self, tables: ViewTables) -> None:
+        assert tables.query("one", {"number": 2})[0]["seen"] is False
+        assert tables.query("one", {"number": "1 OR 1=1"}) == []
+        assert tables.query("one", {}) == []
+
+    def test_faults(self, tables: ViewTables, store: Store) -> None:
+        with pytest.raises(NotFound):
+            tables.query("nothing", {})
+        for number in (3, 4):
+            tables.save("flowers", {"number": number, "species": "x"})
+        with pytest.raises(BadInput, match="more than 3 rows"):
+            tables.query("every", {})
+        broken = {**DOCUMENT, "queries": [*DOCUMENT["queries"], {"name": "no", "sql": "SELECT petals FROM flowers"}]}
+        with pytest.raises(BadInput, match="petals"):
+            ViewTables(store, parse(broken), ADA).query("no", {})
+
+    def test_which_tables_a_statement_names(self) -> None:
+        assert names("select * from Flowers f", "flowers")
+        assert not names("select * from flowers_old, my_flowers", "flowers")
+        view = parse(DOCUMENT)
+        assert with_tables("SELECT 1;", view.tables, sqlite=True) == "SELECT 1"
+        said = with_tables("with recursive a as (select 1) select * from a, flowers", view.tables, sqlite=False)
+        assert said.startswith("WITH RECURSIVE \"flowers\" AS (SELECT CAST((data ->> 'number') AS double precision)")
+
+
+class TestSaving:
+    def test_a_row_of_the_same_key_is_changed_and_keeps_the_rest(self, tables: ViewTables, store: Store) -> None:
+        assert tables.save("flowers", {"number": 1, "species": "lily"}) == {
+            "number": 1, "species": "lily", "seen": True,
+        }  # fmt: skip
+        with store.read() as session:
+            rows = session.exec(select(TableRow).where(TableRow.table_name == "flowers")).all()
+        assert [row.data["species"] for row in rows if row.data["number"] == 1] == ["lily"]
+        assert {row.owner for row in rows} == {"u1"}
+
+    def test_every_fault_is_told_at_its_column(self, tables: ViewTables) -> None:
+        with pytest.raises(BadInput) as caught:
+            tables.save("flowers", {"species": "", "seen": "perhaps", "petals": 3})
+        assert {fault.loc for fault in caught.value.faults} == {("species",), ("seen",), ("petals",), ("number",)}
+        with pytest.raises(BadInput) as caught:
+            tables.save("flowers", {"number": 9})
+        assert [fault.loc for fault in caught.value.faults] == [("species",)]
+
+    def test_the_table_says_who_may_write(self, store: Store) -> None:
+        viewer = ViewTables(store, parse(DOCUMENT), Principal("u2", "Bo", Role.viewer))
+        with pytest.raises(NotAllowed):
+            viewer.save("flowers", {"number": 1, "species": "x"})
+        with pytest.raises(NotFound):
+            viewer.save("runs", {"number": 1})
+        assert viewer.query("every", {}) == []
+
+
+class Desk:
+    """The gateway's part for tables, on the real store."""
+
+    def __init__(self, tables: ViewTables) -> None:
+        self.tables = tables
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def query(self, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+        self.asked.append((name, params))
+        return await asyncio.to_thread(self.tables.query, name, params)
+
+    async def save(self, table: str, values: dict[str, Any]) -> dict[str, Any]:
+        return await asyncio.to_thread(self.tables.save, table, values)
+
+
+class TestInAView:
+    async def test_asked_when_parameters_change_and_after_saving(self, tables: ViewTables) -> None:
+        desk = Desk(tables)
+        faults: dict[str, str | None] = {}
+        runtime = Runtime(parse(DOCUMENT), desk, ADA, {}, lambda *_: None, faults.__setitem__)
+        runtime.start()
+        assert runtime.cell("list", "rows").status == "loading"
+        await runtime.idle()
+        assert [row["number"] for row in runtime.cell("list", "rows").value] == [1, 2]
+        assert runtime.cell("one", "value").value[0]["species"] == runtime.cell("name", "text").value == "setosa"
+        for number in (3, 4, 2):  # a slider on its way: the last one counts
+            runtime.changed("which", "value", number)
+        await runtime.idle()
+        assert [params for name, params in desk.asked if name == "one"] == [{"number": 1}, {"number": 2}]
+        await runtime.fire("form", "submit", {"values": {"species": "lily"}})
+        await runtime.idle()
+        assert runtime.cell("one", "value").value[0]["species"] == "lily"
+        assert [row["species"] for row in runtime.cell("list", "rows").value] == ["setosa", "lily"]
+        await runtime.fire("form", "submit", {"values": {"species": ""}})
+        assert "Fill this in" in str(faults["form"])
+        await runtime.close()
+
+
+def faults(**changed: Any) -> set[str]:
+    with pytest.raises(DefinitionError) as caught:
+        parse({**DOCUMENT, **changed})
+    return {".".join(map(str, fault.loc)) for fault in caught.value.faults}
+
+
+def test_faults_of_the_document_have_their_place() -> None:
+    bad = {"id": "x", "type": "table", "bindings": {"rows": {"query": "every", "params": {"no": {"constant": 1}}}}}
+    save = {"do": "save", "table": "flowers", "row": {"petals": {"constant": 1}}}
+    press = {"id": "y", "type": "button", "actions": {"click": [save, {"do": "save", "table": "f"}]}}
+    pages = [{"components": [bad, press, {**bad, "id": "z", "bindings": {"rows": {"query": "evry"}}}]}]
+    assert faults(pages=pages) == {
+        "pages.0.components.0.bindings.rows.params.no", "pages.0.components.1.actions.click.0.row.petals",
+        "pages.0.components.1.actions.click.1.table", "pages.0.components.2.bindings.rows.query",
+    }  # fmt: skip
+    assert "queries.0.sql" in faults(queries=[{"name": "q", "sql": "DELETE FROM flowers"}])
+    assert "tables.0.key.0" in faults(tables=[{"name": "flowers", "columns": COLUMNS, "key": ["petals"]}])
+
+
+def test_python_code_writes_them() -> None:
+    which = pw.ui.Slider("Which")
+    save = pw.ui.save("flowers", row={"number": which}, values=pw.ui.event("values"))
+    form = pw.ui.Form([pw.ui.TextInput("Species")], on_submit=save)
+    rows = pw.ui.Table(pw.ui.query("one", params={"number": which}))
+    table = pw.ui.DataTable(name="flowers", columns=[pw.ui.DataColumn(**column) for column in COLUMNS], key=["number"])
+    query = pw.ui.Query(name="one", sql=ONE)
+    view = pw.view("beds", [pw.page("Main", [which, form, rows])], tables=[table], queries=[query])
+    assert view.document["queries"] == [{"name": "one", "sql": ONE}]
+    assert view.document["tables"] == DOCUMENT["tables"]
+    parts = view.document["pages"][0]["components"]
+    assert parts[3]["bindings"]["rows"] == {"query": "one", "params": {"number": {"component": "which"}}}
+    source = python_source(parse(view.document))
+    assert 'pw.ui.query("one", params={"number": pw.ui.component("which")})' in " ".join(source.split())
