@@ -311,7 +311,7 @@ class SubmittedRun(StoreTable, table=True):
     id: str = Field(primary_key=True)
     worklet: str
     version: int
-    # run, cron, retry or prefect
+    # run, cron, retry, replay or prefect
     trigger: str = "run"
     # The flow run that Prefect started, as 32 hexadecimal digits. Retried there, it has several of these.
     flow_run_id: str | None = Field(default=None, index=True)

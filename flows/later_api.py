@@ -1,4 +1,4 @@
-"""The routes of runs that are done later: submit, follow, cancel, retry; and of schedules."""
+"""The routes of runs that are done later: submit, follow, cancel, retry, replay; and of schedules."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from .endpoints import route
 from .later import LaterRuns
 from .recent import RecentRuns
 from .registry import Registry
+from .replaying import run_differences
 from .schedules import Schedules
 from .shortening import is_shortened
 from .submitted import ENDED_STATES, OPEN_STATES, SubmittedRuns
@@ -68,6 +69,8 @@ class LaterApi:
             route("/api/worklets/{name}/runs", self.submit, "POST"),
             route("/api/runs/{id}/cancel", self.cancel, "POST"),
             route("/api/runs/{id}/retry", self.retry, "POST"),
+            route("/api/runs/{id}/replay", self.replay, "POST"),
+            route("/api/runs/{id}/differences", self.differences, "GET"),
             route("/api/runs/{id}/events", self.events, "GET"),
             route("/api/callbacks/key", self.callback_key, "GET"),
             route("/api/schedules", self.list_schedules, "GET"),
@@ -109,14 +112,64 @@ class LaterApi:
         ended = await asyncio.to_thread(self._ended, id, principal)
         if ended.state == "completed":
             raise Conflict("The run has completed; submit a new one to do it again.")
-        if ended.input is not None and is_shortened(ended.input):
-            raise Conflict("The run's input was too large to be kept whole; submit it again with its input.")
+        _check_whole(ended)
         live = self._registry.get(ended.worklet)
         if principal.scopes is not None:
             check_scope(principal, f"/api/worklets/{ended.worklet}/runs")
         row = await asyncio.to_thread(self._submit_again, ended, live.version, principal, _key_of(request))
         self._later.wake()
         return _accepted(row, True)
+
+    async def replay(self, request: Request) -> Response:
+        """Do the input of a run again, on the live version or `?version=N`, as a new run that says so → 202.
+
+        What the worklet does to others, it does again. `GET /api/runs/{id}/differences` then compares the two.
+        """
+        principal = await self._guard(request, Role.operator, "replay runs")
+        ended = await asyncio.to_thread(self._ended, request.path_params["id"], principal)
+        _check_whole(ended)
+        if principal.scopes is not None:
+            check_scope(principal, f"/api/worklets/{ended.worklet}/runs")
+        number = request.query_params.get("version", "")
+        pinned = f"{ended.worklet}@{number}" if number else ended.worklet
+        live = await asyncio.to_thread(self._registry.pinned, pinned)
+        body = ended.input or b"{}"
+        try:
+            await asyncio.to_thread(live.worklet.input.check, body)
+        except BadInput as error:
+            raise Conflict(
+                f"The input of this run does not fit version {live.version} of {live.name!r}.", faults=error.faults
+            ) from None
+        row, new = await asyncio.to_thread(
+            lambda: self._queue.submit(
+                live.name, live.version, body, principal, trigger="replay", retry_of=ended.id,
+                idempotency_key=_key_of(request),
+            )
+        )  # fmt: skip
+        self._later.wake()
+        return _accepted(row, new)
+
+    async def differences(self, request: Request) -> Response:
+        """How an ended run went other than `?before=ID`, by default the run whose input it did again."""
+        principal = await self._guard(request, Role.viewer, "see runs")
+        id = request.path_params["id"]
+        row = await asyncio.to_thread(self._queue.get, id)
+        before = request.query_params.get("before") or (row.retry_of if row is not None else None)
+        if before is None:
+            raise BadInput("It repeats no other run; name the one to compare it with: ?before=ID.")
+        first, second = await asyncio.to_thread(lambda: [self._record(each, principal) for each in (before, id)])
+        return json_response(await asyncio.to_thread(run_differences, first, second))
+
+    def _record(self, id: str, principal: Principal) -> Any:
+        """What an ended run left, for a caller who may see it. Raises NotFound, Conflict."""
+        self._ended(id, principal)  # says who may, and that it has ended
+        with self._store.read() as session:
+            found: Any = self._recent.get(id) or session.get(Run, id)
+        if found is None:
+            raise NotFound(f"The run {id[:64]!r} is not recorded yet; ask again in a moment.")
+        if found.output is not None and is_shortened(found.output):
+            raise Conflict(f"The output of the run {id} was too large to be kept whole, so it can't be compared.")
+        return found
 
     def _submit_again(self, ended: Any, version: int, principal: Principal, key: str | None) -> SubmittedRun:
         row, new = self._queue.submit(
@@ -229,6 +282,11 @@ def show_submitted(row: SubmittedRun, nodes: list[list[Any]] | None) -> dict[str
         "retry_of": row.retry_of,
         "nodes": [dict(zip(names, entry, strict=False)) for entry in nodes or []],
     }
+
+
+def _check_whole(ended: Any) -> None:
+    if ended.input is not None and is_shortened(ended.input):
+        raise Conflict("The run's input was too large to be kept whole; submit it again with its input.")
 
 
 def _accepted(row: SubmittedRun, new: bool) -> Response:

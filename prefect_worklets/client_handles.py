@@ -173,6 +173,28 @@ class RemoteRun:
         accepted = self._connection.post(f"/api/runs/{segment(self.id)}/retry")
         return RemoteRun(self._connection, accepted["id"])
 
+    def replay(self, version: int | None = None) -> RemoteRun:
+        """Do its input again on another version, as a new run; `differences` of that one compares the two.
+
+        Args:
+            version: a version's number; by default the live one.
+
+        Raises:
+            Conflict: it has not ended, its input was not kept whole, or does not fit that version.
+        """
+        accepted = self._connection.post(f"/api/runs/{segment(self.id)}/replay", params={"version": version})
+        return RemoteRun(self._connection, accepted["id"])
+
+    def differences(self, before: str | None = None) -> dict[str, Any]:
+        """How it went other than another run: by default that whose input it did again.
+
+        Returns:
+            `same`, `output` (the places that differ), `error`, `nodes`, and both runs in short.
+        """
+        path = f"/api/runs/{segment(self.id)}/differences"
+        found: dict[str, Any] = self._connection.get(path, before=before)
+        return found
+
     def __repr__(self) -> str:
         return f"<run {self.id} at {self._connection.url}>"
 

@@ -17,6 +17,7 @@ from ...flows.journal import RunRecord
 from .graph_svg import NodeState, graph_svg
 from .queries import STATES
 from .rendering import HEADERS
+from .replays import replayed, versions_to_replay
 from .site import Site, Visit
 from .values import shown_value
 
@@ -107,6 +108,8 @@ def run_detail(site: Site, visit: Visit) -> Response:
         input=shown_value(run.input, pictures),
         output=shown_value(run.output, pictures),
         error=error_lines(run.error),
+        versions=versions_to_replay(site, visit, run),
+        replayed=replayed(site, visit, run),
         # Code is shown to those who may push it.
         traceback=(run.error or {}).get("traceback", "") if visit.may(Role.builder) else "",
     )

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+import sys
+from typing import Annotated, Any
 
+import orjson
 import typer
 
+from ..connectors.errors import NodeFailed
 from .options import DataOption, JsonOption, client_of
 from .output import duration, local_time, print_fields, print_json, print_rows
 
@@ -84,3 +88,61 @@ def retry(id: IdArgument, data: DataOption = None, as_json: JsonOption = False) 
         print_json({"id": made.id})
     else:
         print(made.id)
+
+
+@app.command()
+def replay(
+    id: IdArgument,
+    version: Annotated[int | None, typer.Option(help="The version's number; by default the live one.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Do the input of an ended run again on another version, and show what differs.
+
+    The worklet does again what it does to others. The exit status is 1 if output, state or error differ.
+    """
+    with client_of(data) as client:
+        made = client.runs[id].replay(version)
+        if not as_json:
+            print(f"run {made.id} does the input of {id} again ...", file=sys.stderr)
+        with contextlib.suppress(NodeFailed):  # its failure is one of the things to compare
+            made.result()
+        found = made.differences()
+    if as_json:
+        print_json(found)
+    else:
+        _print_differences(found)
+    raise typer.Exit(0 if found["same"] else 1)
+
+
+def _print_differences(found: dict[str, Any]) -> None:
+    sides = ("before", "after")
+    labels = {side: f"V{found[side]['version']} {found[side]['state'].upper()}" for side in sides}
+    if found["before"]["version"] == found["after"]["version"]:
+        labels = {"before": labels["before"] + " BEFORE", "after": labels["after"] + " NOW"}
+    rows = [
+        {"path": each["path"] or "(all)"}
+        | {side: _json(each[side]) if there else "—" for side, there in zip(sides, each["present"], strict=True)}
+        for each in found["output"]
+    ]
+    rows += [{"path": "error", **{side: found["error"][side] or "—" for side in sides}}] if found["error"] else []
+    if rows:
+        print_rows(rows, {"path": "OUTPUT", **labels}, as_json=False, none="")
+    else:
+        print("State and output are the same.")
+    if found["more_output"]:
+        print("... and more")
+    print()
+    nodes = [
+        {"id": node["id"]}
+        | {
+            side: f"{node[side]['state']}, {duration(node[side]['duration_us'])}" if node[side]["state"] else "—"
+            for side in sides
+        }
+        for node in found["nodes"]
+    ]
+    print_rows(nodes, {"id": "NODE", **labels}, as_json=False, none="No node ran.")
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

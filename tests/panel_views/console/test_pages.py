@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from prefect_worklets.connectors.tables import Model, ModelVersion, View
+from prefect_worklets.connectors.tables import Model, ModelVersion, SubmittedRun, View
 from prefect_worklets.flows.journal import RunRecord
 from prefect_worklets.panel_views.publishing import publish
 
@@ -287,6 +287,26 @@ class TestRunPages:
             session.add(run_row("child", parent="good", trigger="call"))
         assert 'href="/console/runs/child"' in (await admin.get("/console/runs/good")).text
         assert 'href="/console/runs/good"' in (await admin.get("/console/runs/child")).text
+
+    async def test_a_replay_stands_beside_what_it_repeats(
+        self, filled: Instance, admin: httpx.AsyncClient, visitor: httpx.AsyncClient
+    ) -> None:
+        whole = {"input": b"{}", "worklet": "greet"}
+        filled.add(
+            run_row("then", output=orjson.dumps({"text": "<b>old</b>"}), **whole),
+            run_row("now", output=orjson.dumps({"text": "new"}), trigger="replay", state="completed", **whole),
+            SubmittedRun(id="now", worklet="greet", version=1, trigger="replay", retry_of="then", state="completed"),
+        )
+        text = (await admin.get("/console/runs/now")).text
+        for expected in ('href="/console/runs/then"', "output/text", "&lt;b&gt;old&lt;/b&gt;", "diff-new"):
+            assert expected in text
+        assert 'data-replay="/api/runs/then/replay"' in (await admin.get("/console/runs/then")).text
+        _, cookies = filled.user("onlooker", "operator")
+        visitor.cookies.update(cookies)
+        # Who may see the replay alone does not see the run of somebody else in it.
+        filled.add(run_row("cut", input=None))
+        assert 'data-replay="' not in (await admin.get("/console/runs/cut")).text
+        assert (await visitor.get("/console/runs/now")).status_code == 404
 
     async def test_a_failed_run_tells_its_faults(self, filled: Instance, admin: httpx.AsyncClient) -> None:
         text = (await admin.get("/console/runs/bad")).text
