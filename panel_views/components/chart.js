@@ -58,7 +58,7 @@ function option(props, ink, mode) {
   return {
     color: [ink.accent, ...COLOURS[mode].slice(1)], backgroundColor: "transparent", animationDuration: 300, textStyle: { fontFamily: ink.font, color: ink.ink },
     aria: { enabled: true }, tooltip, xAxis, yAxis, series: drawn(props, ink),
-    grid: { left: props.y_title ? 34 : 8, right: kind === "heatmap" ? 60 : 14, top: many ? 36 : 12, bottom: (props.x_title ? 26 : 4) + (props.zoom ? 40 : 0), containLabel: true },
+    grid: { left: props.y_title ? 34 : 8, right: kind === "heatmap" ? 60 : 14, top: many ? 36 : 12, bottom: (props.x_title ? 30 : 10) + (props.zoom ? 40 : 0), containLabel: true },
     legend: many ? { type: "scroll", top: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 8, textStyle: { color: ink.muted }, pageTextStyle: { color: ink.muted } } : undefined,
     dataZoom: props.zoom ? [{ type: "inside" }, { type: "slider", height: 22, bottom: 6, borderColor: ink.line, textStyle: { color: ink.muted } }] : undefined,
     visualMap: kind === "heatmap" ? { dimension: 2, min: data.range[0], max: data.range[1], right: 0, top: "middle", itemHeight: 110, itemWidth: 12, calculable: false, formatter: short,

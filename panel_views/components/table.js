@@ -10,7 +10,7 @@ const STYLE = NOTES_CSS + `
   .search input { width: 160px; height: 34px; border: 0; background: none; outline: 0; color: var(--ink); font-size: 14px; }
   .tool { display: inline-flex; align-items: center; gap: 6px; height: 36px; padding: 0 12px; border: 1px solid var(--line-strong); border-radius: 9px; background: var(--surface); font-size: 14px; }
   .tool:hover:enabled { background: var(--sunken); } .tool:disabled { opacity: .4; cursor: default; } .tool .icon { width: 16px; height: 16px; }
-  .scroll { flex: 1; min-height: 0; overflow: auto; border: 1px solid var(--line); border-radius: 12px; background: var(--surface); } .busy { opacity: .6; transition: opacity .2s .15s; }
+  .scroll { flex: 0 1 auto; min-height: 0; overflow: auto; border: 1px solid var(--line); border-radius: 12px; background: var(--surface); } .busy { opacity: .6; transition: opacity .2s .15s; }
   table { width: 100%; border-collapse: separate; border-spacing: 0; font-size: 14px; line-height: 20px; }
   th { position: sticky; top: 0; z-index: 1; padding: 0; background: var(--sunken); border-bottom: 1px solid var(--line); text-align: left; font-weight: 550; white-space: nowrap; }
   th button { display: flex; align-items: center; gap: 5px; width: 100%; padding: 9px 14px; border: 0; background: none; font-weight: 550; font-size: 13px; color: var(--muted); }
@@ -18,7 +18,7 @@ const STYLE = NOTES_CSS + `
   th input { width: calc(100% - 16px); min-width: 60px; margin: 0 8px 8px; height: 28px; padding: 0 8px; border: 1px solid var(--line-strong); border-radius: 7px; background: var(--surface); font-size: 13px; font-weight: 400; }
   td { padding: 9px 14px; border-bottom: 1px solid var(--line); max-width: 340px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; vertical-align: middle; }
   tr:last-child td { border-bottom: 0; } tbody tr:hover { background: var(--sunken); } tr.press { cursor: pointer; } tr[aria-selected="true"] { background: var(--accent-soft); }
-  tbody tr:focus-visible { outline-offset: -2px; } .end { text-align: right; font-variant-numeric: tabular-nums; } th.end button { justify-content: flex-end; }
+  tbody tr:focus-visible { outline-offset: -2px; } .end { text-align: right; font-variant-numeric: tabular-nums; } th.end button { flex-direction: row-reverse; justify-content: flex-start; }
   .pick { width: 40px; padding: 0 0 0 14px; } .pick input { width: 16px; height: 16px; margin: 0; accent-color: var(--accent); display: block; } td img { height: 36px; border-radius: 6px; display: block; }
   td.edits { cursor: text; } td.edits:hover { box-shadow: inset 0 0 0 1px var(--line-strong); border-radius: 6px; } td.edits:focus-visible { outline-offset: -2px; }
   td input.cell { width: 100%; min-width: 60px; height: 28px; margin: -4px -8px; padding: 0 8px; border: 1px solid var(--accent); border-radius: 6px; background: var(--surface); font-size: 14px; }
