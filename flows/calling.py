@@ -21,7 +21,7 @@ from .graph import GraphDocument, GraphNode
 from .hints import Parameter, Shape
 from .inputs import InputContract, Misfit, as_json_bytes
 from .journal import RunRecord
-from .nodes import NodeDefinition, node_id
+from .nodes import NodeDefinition, NodeOptions, changed, node_id
 from .steps import Getter, Step, Suspended, Values, with_stored_images
 from .trace import current_trace
 
@@ -42,12 +42,10 @@ _SHAPE = Shape(
 class CallNode:
     """Another worklet as a node. Made by `call`."""
 
-    def __init__(
-        self, worklet: str, version: int | None, name: str | None, timeout: float | None, retries: int, backoff: float
-    ) -> None:
+    def __init__(self, worklet: str, version: int | None, name: str | None, options: NodeOptions) -> None:
         self.worklet = worklet
         self.version = version
-        self._options: dict[str, Any] = {"timeout": timeout, "retries": retries, "backoff": backoff}
+        self._options = options
         self._name = node_id(name or worklet)
 
     def __call__(self, *value: Any, **inputs: Any) -> Any:
@@ -74,7 +72,7 @@ class CallNode:
         settings: dict[str, JsonValue] = {
             "worklet": self.worklet, "version": self.version, "by_name": not value,
         }  # fmt: skip
-        definition = NodeDefinition("call", self._name, _SHAPE, settings=settings, **self._options)
+        definition = changed(NodeDefinition("call", self._name, _SHAPE, settings=settings), self._options)
         return trace.place(definition, (), {"inputs": value[0] if value else inputs})
 
     def __repr__(self) -> str:
@@ -89,6 +87,7 @@ def call(
     timeout: float | None = None,
     retries: int = 0,
     backoff: float = 0.0,
+    on_error: Any = "fail",
 ) -> CallNode:
     """Another worklet as a node: `call("stylize")(content=photo, style=painting)` gives its result.
 
@@ -99,6 +98,7 @@ def call(
         timeout: seconds that one attempt may take.
         retries: how often a failed attempt is repeated.
         backoff: seconds before the first repeat; each further wait doubles.
+        on_error: "fail", or the node's value if all attempts fail.
     """
     wrong = None
     if not isinstance(worklet, str) or not worklet:
@@ -110,7 +110,8 @@ def call(
         raise DefinitionError(
             "A call node is defined wrongly.", faults=[definition_fault(wrong, place=caller_place(), fix=fix)]
         )
-    return CallNode(worklet, version, name, timeout, retries, backoff)
+    options: NodeOptions = {"timeout": timeout, "retries": retries, "backoff": backoff, "on_error": on_error}
+    return CallNode(worklet, version, name, options)
 
 
 class CallStep(Step):

@@ -18,7 +18,7 @@ from .faults import caller_place, definition_fault
 from .graph import GraphNode
 from .hints import Parameter, Shape
 from .inputs import Misfit, as_json_data
-from .nodes import NodeDefinition, node_id
+from .nodes import NodeDefinition, changed, node_id
 from .secret_values import secret
 from .steps import Getter, Step, Values
 from .trace import current_trace
@@ -35,6 +35,7 @@ def notify(
     retries: int = RETRIES,
     backoff: float = BACKOFF,
     timeout: float = TIMEOUT,
+    on_error: Any = "fail",
 ) -> None:
     """Send a message: `pw.notify("TEAM_SLACK", title="Refund", body=summary)`.
 
@@ -47,6 +48,7 @@ def notify(
         retries: how often an attempt is repeated that the service did not take.
         backoff: seconds before the first repeat; each further wait doubles.
         timeout: seconds that one attempt may take.
+        on_error: "fail", or None: the run goes on although nobody was told.
 
     Raises:
         DefinitionError: outside a worklet's definition, or the target is no text.
@@ -63,7 +65,7 @@ def notify(
     definition = NodeDefinition(
         "notify", node_id(name), shape, settings=settings, retries=retries, backoff=backoff, timeout=timeout
     )
-    trace.place(definition, (), given)
+    trace.place(changed(definition, {"on_error": on_error}), (), given)
 
 
 def _refuse(msg: str, fix: str) -> NoReturn:

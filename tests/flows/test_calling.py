@@ -104,6 +104,24 @@ async def test_it_gives_what_the_other_gives_and_both_runs_are_recorded(parts):
     assert next(child for child in children if child.worklet == "multiply").input == b'{"x":105,"y":10}'
 
 
+async def test_a_failed_call_has_the_value_for_that(parts):
+    engine, registry, _, push, _ = parts
+    push(
+        spared=OUTER.split("@pw.worklet")[0]
+        + """
+@pw.worklet
+def spared(n: int) -> int:
+    return pw.call("add", on_error=-1)(pair(n))
+"""
+    )
+    assert (await run(engine, registry, "spared", 4)).output == 5
+    result = await run(engine, registry, "spared", 13)
+    assert (result.state, result.output) == ("completed", -1)
+    assert "unlucky" in result.nodes[-1][5]
+    with pytest.raises(DefinitionError, match="no JSON"):
+        pw.worklet(name="wrong")(lambda n: pw.call("add", on_error=object())(n))
+
+
 async def test_a_failure_names_both(parts):
     engine, registry, recent, _, _ = parts
     result = await run(engine, registry, "outer", 13)

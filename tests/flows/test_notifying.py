@@ -97,3 +97,11 @@ def test_faults_of_a_definition():
         telling("")
     worklet = telling()
     assert read_document(worklet.graph.model_dump(mode="json")) == worklet.graph
+
+
+async def test_a_run_may_go_on_although_nobody_was_told(engine):
+    worklet = telling("json://127.0.0.1:9/nobody", retries=0, on_error=None)
+    result = await run(engine, worklet, "All is well", "News")
+    assert (result.state, result.output) == ("completed", "All is well")
+    assert result.nodes[0][5].startswith("on_error was taken: ")
+    assert read_document(worklet.graph.model_dump(mode="json")) == worklet.graph
