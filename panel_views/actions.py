@@ -9,7 +9,23 @@ from typing import Any, Protocol
 from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
 from .cells import Cell, Occasion
-from .document import Action, Binding, Navigate, Refresh, RunWorklet, Save, SendEvent, SetState
+from .document import (
+    Action,
+    Binding,
+    CloseModal,
+    Copy,
+    Decide,
+    Download,
+    Navigate,
+    Notify,
+    OpenModal,
+    Refresh,
+    RunWorklet,
+    Save,
+    SendEvent,
+    SetState,
+)
+from .file_made import as_text, file_of
 from .gateway import Gateway
 from .parameters import in_address
 
@@ -63,6 +79,10 @@ class Scene(Protocol):
         """Have the visitor's browser do something that no component shows."""
         ...
 
+    def show(self, component: str, name: str, value: Any) -> None:
+        """Give a property that nothing is bound to a value."""
+        ...
+
     def place_faults(self, inputs: dict[str, Binding], error: WorkletsError) -> None:
         """Tell each fault at the component whose value it is about."""
         ...
@@ -92,6 +112,12 @@ class Actions:
             SendEvent: self._send,
             Navigate: self._navigate,
             Save: self._save,
+            OpenModal: self._open_modal,
+            CloseModal: self._close_modal,
+            Notify: self._notify,
+            Copy: self._copy,
+            Download: self._download,
+            Decide: self._decide,
         }
 
     async def perform(self, actions: Sequence[Action], occasion: Occasion) -> None:
@@ -152,6 +178,30 @@ class Actions:
         except BadInput as error:
             raise Failed(problem(error)) from None
         self._scene.tell_page("navigate", {"view": action.view, "page": action.page, "params": params})
+
+    async def _open_modal(self, action: OpenModal, occasion: Occasion) -> None:
+        self._scene.show(action.modal, "open", True)
+
+    async def _close_modal(self, action: CloseModal, occasion: Occasion) -> None:
+        self._scene.show(action.modal, "open", False)
+
+    async def _notify(self, action: Notify, occasion: Occasion) -> None:
+        text = as_text(self._value(action.text, occasion))[:500]
+        self._scene.tell_page("notify", {"text": text, "style": action.style})
+
+    async def _copy(self, action: Copy, occasion: Occasion) -> None:
+        self._scene.tell_page("copy", {"text": as_text(self._value(action.text, occasion))})
+
+    async def _download(self, action: Download, occasion: Occasion) -> None:
+        file = file_of(self._value(action.source, occasion), action.name)
+        self._scene.tell_page("download", {**file, "name": action.name})
+
+    async def _decide(self, action: Decide, occasion: Occasion) -> None:
+        review, decision = self._value(action.review, occasion), self._value(action.decision, occasion)
+        try:
+            await self._scene.gateway.decide(as_text(review), decision)
+        except WorkletsError as error:
+            raise Failed(problem(error)) from None
 
     async def _run_worklet(self, action: RunWorklet, occasion: Occasion) -> None:
         scene = self._scene

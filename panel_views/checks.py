@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..connectors.errors import BadInput, DefinitionError, Fault
+from .action_checks import action_bindings, of_modal
 from .components.kinds import KINDS, fault_text
 from .document import (
     COLUMNS,
@@ -18,16 +19,17 @@ from .document import (
     VISIBLE,
     Action,
     Binding,
+    CloseModal,
     Component,
     ComponentBinding,
     EventBinding,
     ExpressionBinding,
     Navigate,
+    OpenModal,
     ParamBinding,
     QueryBinding,
     RunWorklet,
     Save,
-    SendEvent,
     SetState,
     StateBinding,
     TableBinding,
@@ -40,6 +42,9 @@ from .table_checks import declarations, of_query, of_save
 MAX_DEPTH = 4  # containers inside one another
 _UNION_TAGS = {"state", "component", "table", "query", "user", "param", "constant", "expr", "event"}
 _UNION_TAGS |= {"run_worklet", "set_state", "refresh", "send", "navigate", "save"}
+_UNION_TAGS |= {"open_modal", "close_modal", "notify", "copy", "download", "decide"}
+_HOLD_BINDINGS = ("bindings", "input", "params", "row")
+_ARE_BINDINGS = ("value", "values", "data", "when", "text", "source", "review", "decision", VISIBLE)
 # What expressions see in some places only.
 _OF_ACTIONS = {"event": "actions", "error": "on_error"}
 _EXPRESSION_STATE = {"session": "session", "user_state": "user", "view": "view"}
@@ -218,33 +223,14 @@ def _steps(
             yield from _navigation(document, at, action)
         elif isinstance(action, Save):
             yield from of_save(document, at, action)
+        elif isinstance(action, OpenModal | CloseModal):
+            yield from of_modal(document, at, action)
         for place, binding in action_bindings(action):
             yield from _binding(document, (*at, *place), binding, roots)
             if isinstance(binding, TableBinding | QueryBinding):
                 fix = "bind a component to it, and read the component"
                 yield Fault((*at, *place), "an action can't read rows", "binding", fix)
         yield from _steps(document, (*at, "on_error"), action.on_error, roots | {"error"}, depth + 1)
-
-
-def action_bindings(action: Action) -> Iterator[tuple[Loc, Binding]]:
-    """What an action reads, with the place of each in it."""
-    if action.when is not None:
-        yield ("when",), action.when
-    if isinstance(action, RunWorklet):
-        for name, binding in action.input.items():
-            yield ("input", name), binding
-    elif isinstance(action, Navigate):
-        for name, binding in action.params.items():
-            yield ("params", name), binding
-    elif isinstance(action, Save):
-        for name, binding in action.row.items():
-            yield ("row", name), binding
-        if action.values is not None:
-            yield ("values",), action.values
-    elif isinstance(action, SetState):
-        yield ("value",), action.value
-    elif isinstance(action, SendEvent) and action.data is not None:
-        yield ("data",), action.data
 
 
 def _binding(
@@ -378,13 +364,7 @@ def _readable(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
     for index, part in enumerate(loc):
         previous = loc[index - 1] if index else None
         before = loc[index - 2] if index > 1 else None
-        in_binding = before in ("bindings", "input", "params", "row") or previous in (
-            "value",
-            "values",
-            "data",
-            "when",
-            VISIBLE,
-        )
+        in_binding = before in _HOLD_BINDINGS or previous in _ARE_BINDINGS
         in_action = isinstance(previous, int) and len(loc) > 3 and "actions" in loc[:index]
         if part in _UNION_TAGS and (in_binding or in_action):
             continue

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
+from pydantic import Discriminator, Field, JsonValue, Tag
+
+from .declarations import SLUG as SLUG
+from .declarations import Column as Column
+from .declarations import DataTable as DataTable
+from .declarations import Name as Name
+from .declarations import Parameter as Parameter
+from .declarations import Part as Part
+from .declarations import Query as Query
+from .declarations import Slug as Slug
+from .declarations import StateDeclaration as StateDeclaration
+from .declarations import TableName as TableName
+from .declarations import Theme as Theme
+from .declarations import ViewAccess as ViewAccess
 
 COLUMNS = 12
 # What follows a component's condition is named like a property; no kind has one of this name.
@@ -18,22 +31,8 @@ RESERVED_PARAMS = frozenset({"page", "visitor", "ticket"})
 # Paths that the views process and the API need for themselves.
 RESERVED_SLUGS = frozenset({"ui", "static", "components", "cdn", "examples", "drafts", "schema", "sources"})
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
-SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
-Slug = Annotated[str, Field(pattern=SLUG)]
 StateName = Annotated[str, Field(pattern=r"^(session|user|view)\.[A-Za-z][A-Za-z0-9_]{0,62}$")]
 Path = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,64}(\.[A-Za-z0-9_]{1,64}){0,7}$")]
-# A site, as browsers name it: no path, no slash at the end. `https://*.example.org` is every site below one.
-Origin = Annotated[
-    str, Field(pattern=r"^https?://(\*\.)?[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?$", max_length=280)
-]
-TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-
-
-class Part(BaseModel):
-    """Base of the document's parts: unknown keys are faults, values are not changed in place."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 # --- bindings ------------------------------------------------------------------------------------------
@@ -68,7 +67,7 @@ class QueryBinding(Part):
     """
 
     query: Name
-    params: dict[Name, Binding] = {}
+    params: dict[Name, Binding] = Field(default={})
     path: Path | None = None
 
 
@@ -150,7 +149,7 @@ class RunWorklet(Step):
 
     do: Literal["run_worklet"]
     worklet: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-    input: dict[Name, Binding] = {}
+    input: dict[Name, Binding] = Field(default={})
     into: StateName
 
 
@@ -183,7 +182,7 @@ class Navigate(Step):
     do: Literal["navigate"]
     page: Name | None = None
     view: Slug | None = None
-    params: dict[Name, Binding] = {}
+    params: dict[Name, Binding] = Field(default={})
 
 
 class Save(Step):
@@ -191,11 +190,70 @@ class Save(Step):
 
     do: Literal["save"]
     table: TableName
-    row: dict[Name, Binding] = {}
+    row: dict[Name, Binding] = Field(default={})
     values: Binding | None = None
 
 
-Action = Annotated[RunWorklet | Save | SetState | Refresh | SendEvent | Navigate, Field(discriminator="do")]
+class OpenModal(Step):
+    """Open a modal of this page."""
+
+    do: Literal["open_modal"]
+    modal: Name
+
+
+class CloseModal(Step):
+    """Close a modal of this page."""
+
+    do: Literal["close_modal"]
+    modal: Name
+
+
+class Notify(Step):
+    """Say something for a moment, at the edge of the page."""
+
+    do: Literal["notify"]
+    text: Binding
+    style: Literal["info", "success", "warning", "error"] = "info"
+
+
+class Copy(Step):
+    """Put a text onto the visitor's clipboard."""
+
+    do: Literal["copy"]
+    text: Binding
+
+
+class Download(Step):
+    """Hand the visitor a file: one of this server by its address; rows as CSV; anything else as text or JSON."""
+
+    do: Literal["download"]
+    source: Binding
+    name: Annotated[str, Field(pattern=r"^[\w. -]{1,100}$")] = "download.csv"
+
+
+class Decide(Step):
+    """Decide a review as the visitor, who has to be one of those that it asks."""
+
+    do: Literal["decide"]
+    review: Binding
+    decision: Binding
+
+
+Action = Annotated[
+    RunWorklet
+    | Save
+    | SetState
+    | Refresh
+    | SendEvent
+    | Navigate
+    | OpenModal
+    | CloseModal
+    | Notify
+    | Copy
+    | Download
+    | Decide,
+    Field(discriminator="do"),
+]
 
 
 # --- components, pages, document -------------------------------------------------------------------------
@@ -220,22 +278,14 @@ class Component(Part):
     type: str = Field(max_length=64)
     at: Place = Place()
     parent: Name | None = None
-    properties: dict[str, JsonValue] = {}
-    bindings: dict[str, Binding] = {}
-    actions: dict[str, list[Action]] = {}
+    properties: dict[str, JsonValue] = Field(default={})
+    bindings: dict[str, Binding] = Field(default={})
+    actions: dict[str, list[Action]] = Field(default={})
     visible_if: Condition | None = None
 
     def bound(self) -> dict[str, Binding]:
         """Every binding by what follows it: properties, and whether the component is there (`VISIBLE`)."""
         return self.bindings if self.visible_if is None else {**self.bindings, VISIBLE: self.visible_if}
-
-
-class Parameter(Part):
-    """A parameter of a page, in its address (`?name=value`); checked when the page is opened."""
-
-    name: Name
-    type: Literal["text", "number", "boolean"] = "text"
-    default: str | float | bool | None = None
 
 
 class Page(Part):
@@ -256,74 +306,6 @@ class Page(Part):
             layer = {part.id for part in self.components if part.parent in layer} - found
             found |= layer
         return found
-
-
-class StateDeclaration(Part):
-    """A state. `session` lives as long as the page; `user` and `view` persist, for one user or for all."""
-
-    name: Name
-    scope: Literal["session", "user", "view"] = "session"
-    default: JsonValue = None
-
-    @property
-    def key(self) -> str:
-        """The name with its scope, as bindings write it."""
-        return f"{self.scope}.{self.name}"
-
-
-class Column(Part):
-    """A column of a table."""
-
-    name: Name
-    type: Literal["text", "number", "boolean", "json"] = "text"
-    required: bool = False
-
-
-class DataTable(Part):
-    """A table whose rows the view's queries read by its name, and its `save` actions write.
-
-    Of rows with the same values in `key` there is one: saving again changes it. `write` is the role that it takes.
-    """
-
-    name: TableName
-    columns: list[Column] = Field(min_length=1, max_length=100)
-    key: list[Name] = Field(default=[], max_length=10)
-    write: Literal["viewer", "operator", "builder", "admin"] = "operator"
-
-
-class Query(Part):
-    """A statement that reads: one SELECT, with `:name` where a parameter goes."""
-
-    name: Name
-    sql: str = Field(min_length=1, max_length=10_000)
-    limit: int = Field(default=1_000, ge=1, le=50_000)
-
-
-class ViewAccess(Part):
-    """Who may look: whoever has at least this role; only some (`private`); or everybody, signed in or not (`public`).
-
-    Links that are shared (see /api/views/{slug}/shares) let people in beside these.
-    """
-
-    public: bool = False
-    private: bool = False
-    role: Literal["viewer", "operator", "builder", "admin"] = "viewer"
-    # Names of users whom a private view is for, beside admins.
-    users: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default=[], max_length=500)
-    # Sites whose pages may have the view in a frame.
-    origins: list[Origin] = Field(default=[], max_length=50)
-
-
-class Theme(Part):
-    """How a view looks: its colour, name and logo (by default the server's), and light, dark or as the reader likes."""
-
-    accent: str | None = Field(default=None, pattern=r"^#[0-9a-fA-F]{6}$")
-    mode: Literal["light", "dark", "auto"] = "auto"
-    name: str = Field(default="", max_length=60)
-    # A data address, so that a view is whole in one file.
-    logo: str = Field(
-        default="", max_length=140_000, pattern=r"^(data:image/(png|jpeg|webp|svg\+xml);base64,[A-Za-z0-9+/=]+)?$"
-    )
 
 
 class ViewDocument(Part):

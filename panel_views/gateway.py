@@ -35,6 +35,10 @@ class Gateway(Protocol):
         """The address on this server of the picture at `url`."""
         ...
 
+    async def decide(self, review: str, decision: Any) -> None:
+        """Decide a review, as the user."""
+        ...
+
     async def query(self, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:
         """The rows that a query of the view finds."""
         ...
@@ -90,6 +94,10 @@ class HttpGateway:
         headers = {"content-type": kind}
         answer = await self._call("POST", "/api/files", content=fetched.content, headers=headers)
         return str(answer["url"])
+
+    async def decide(self, review: str, decision: Any) -> None:
+        """Decide a review. Raises WorkletsError: it is not the user's to decide, or somebody was quicker."""
+        await self._call("POST", f"/api/reviews/{quote(review, safe='')}/decide", json=decision)
 
     async def query(self, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:
         """Ask a query of the view. Raises WorkletsError."""

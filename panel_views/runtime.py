@@ -207,6 +207,13 @@ class Runtime:
         """Have the visitor's browser do something that no component shows."""
         self._on_page(what, data)
 
+    def show(self, component: str, name: str, value: Any) -> None:
+        """Give a property that nothing is bound to a value."""
+        if (component, name) in self._values:
+            self._values[component, name] = value
+            self._recompute_readers(lambda binding: (component, name) in set(component_reads(binding)))
+        self._on_property(component, name, Cell(value, "ready"))
+
     def tell_fault(self, component: str, message: str) -> None:
         """Say at a component what is wrong, until its value changes or something runs anew."""
         self._faulted.add(component)

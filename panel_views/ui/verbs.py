@@ -12,10 +12,16 @@ from .. import document
 from .base import Action, Bound, Component, Does, Reads, State
 
 __all__ = [
+    "close_modal",
     "component",
     "constant",
+    "copy",
+    "decide",
+    "download",
     "event",
     "navigate",
+    "notify",
+    "open_modal",
     "param",
     "query",
     "refresh",
@@ -153,3 +159,45 @@ def navigate(
             "params": params or {},
         },
     )
+
+
+def open_modal(modal: str | Component, *, when: Reads | str | None = None, on_error: Does = ()) -> Action:
+    """Open a modal of this page."""
+    return Action(document.OpenModal, {"when": when, "on_error": on_error, "modal": modal})
+
+
+def close_modal(modal: str | Component, *, when: Reads | str | None = None, on_error: Does = ()) -> Action:
+    """Close a modal of this page."""
+    return Action(document.CloseModal, {"when": when, "on_error": on_error, "modal": modal})
+
+
+def notify(
+    text: Any,
+    *,
+    style: Literal["info", "success", "warning", "error"] = "info",
+    when: Reads | str | None = None,
+    on_error: Does = (),
+) -> Action:
+    """Say something for a moment, at the edge of the page."""
+    return Action(document.Notify, {"when": when, "on_error": on_error, "text": text, "style": style})
+
+
+def copy(text: Any, *, when: Reads | str | None = None, on_error: Does = ()) -> Action:
+    """Put a text onto the visitor's clipboard."""
+    return Action(document.Copy, {"when": when, "on_error": on_error, "text": text})
+
+
+def download(
+    source: Any,
+    *,
+    name: str = "download.csv",
+    when: Reads | str | None = None,
+    on_error: Does = (),
+) -> Action:
+    """Hand the visitor a file: one of this server by its address; rows as CSV; anything else as text or JSON."""
+    return Action(document.Download, {"when": when, "on_error": on_error, "source": source, "name": name})
+
+
+def decide(review: Any, decision: Any, *, when: Reads | str | None = None, on_error: Does = ()) -> Action:
+    """Decide a review as the visitor, who has to be one of those that it asks."""
+    return Action(document.Decide, {"when": when, "on_error": on_error, "review": review, "decision": decision})

@@ -72,3 +72,42 @@ def test_they_come_and_go_and_a_hidden_field_asks_for_nothing(visitor: Any, inst
     part(page, "gift").locator("input").uncheck()
     expect(part(page, "wrap")).to_be_hidden()
     expect(part(page, "card_text")).to_be_hidden()
+
+
+def test_a_modal_a_note_a_file_and_the_clipboard(visitor: Any, instance: Any) -> None:
+    steps = {
+        "ask": [{"do": "open_modal", "modal": "sure"}],
+        "yes": [
+            {"do": "close_modal", "modal": "sure"},
+            {"do": "notify", "text": {"constant": "<b>Deleted</b>"}, "style": "success"},
+        ],
+        "copy": [{"do": "copy", "text": {"constant": "row 7"}}],
+        "file": [{"do": "download", "source": {"constant": [{"a": 1}]}, "name": "rows.csv"}],
+    }
+    parts = [condition("sure", "modal", 0, properties={"title": "Sure?"})]
+    parts += [
+        condition(id, "button", 2 * n, parent="sure" if id == "yes" else None, properties={"label": id.title()},
+                  actions={"click": does})
+        for n, (id, does) in enumerate(steps.items(), 1)
+    ]  # fmt: skip
+    instance.publish({"slug": "orders", "title": "Orders", "pages": [{"components": parts}]})
+    sign_in(visitor, instance, "ada")
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = opened(visitor, instance, "orders")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.get_by_role("dialog", name="Sure?")).to_be_visible()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    note = page.locator(".note")
+    expect(note).to_have_text("<b>Deleted</b>")
+    if shots := os.environ.get("SHOTS"):
+        page.screenshot(path=f"{shots}/note.png")
+    note.click()
+    expect(note).to_have_count(0)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="File").click()
+    assert download.value.suggested_filename == "rows.csv"
+    assert download.value.path().read_text().split() == ["a", "1"]
+    page.get_by_role("button", name="Copy").click()
+    expect(note).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "row 7"

@@ -5,7 +5,8 @@ import { componentOf, stateKeys } from "./documents.js"
 import { bindingControl, isBinding, newState } from "./bindings.js"
 import { control, resolve, words } from "./fields.js"
 
-const TITLES = { run_worklet: "Run a worklet", set_state: "Set a state", refresh: "Read a table again", navigate: "Go to a page", save: "Save a row" }
+const TITLES = { run_worklet: "Run a worklet", set_state: "Set a state", refresh: "Read a table again", navigate: "Go to a page", save: "Save a row",
+  open_modal: "Open a modal", close_modal: "Close a modal", notify: "Say something", copy: "Copy a text", download: "Hand out a file", decide: "Decide a review" }
 
 export function actionKinds(schema) {
   const kinds = Object.values(schema.$defs ?? {}).filter((def) => def.properties?.do?.const)

@@ -166,7 +166,8 @@ function choicesFor(name, schema) {
   if (name === "query") return (session.view.queries ?? []).map((one) => [one.name, one.name])
   if (name === "page") return session.view.pages.map((page) => [page.id, page.title || page.id])
   if (name === "into" || name === "state") return stateKeys(session.view).map((key) => [key, key])
-  if (name === "component" || name === "modal") return session.view.pages.flatMap((page) => page.components ?? []).map((part) => [part.id, part.id])
+  if (name === "modal") return session.view.pages.flatMap((page) => page.components ?? []).filter((part) => part.type === "modal").map((part) => [part.id, part.id])
+  if (name === "component") return session.view.pages.flatMap((page) => page.components ?? []).map((part) => [part.id, part.id])
   return null
 }
 
