@@ -244,6 +244,9 @@ class Execution:
             raise
         finally:
             CURRENT.reset(token)
+            for entry in self.entries:
+                if entry[2] == "running":  # it was broken off
+                    entry[2] = "skipped"
 
     async def _in_order(self) -> None:
         while True:
@@ -328,7 +331,7 @@ class Execution:
         if self.error is not None:  # another step failed since this one was to begin, and all that is left is noted
             raise _StepFailed
         began, failure = self.retrying.pop(step, None) or (_clock(), None)
-        entry = self._note(step, "skipped", began, None)  # until it is known better; also where it is cancelled
+        entry = self._note(step, "running", began, None)
         attempt = 0
         while True:
             if failure is None:

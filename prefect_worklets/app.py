@@ -161,6 +161,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             worklet_problem=lambda name: parts.registry.broken.get(name),
             model_lock=parts.deployer.environments.lock_of,
             reviews=parts.reviews,
+            nodes_of=parts.later.nodes,
         ),
     ]
 

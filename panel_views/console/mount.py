@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from starlette.routing import BaseRoute, Route
 
@@ -54,6 +55,7 @@ def routes(
     worklet_problem: Callable[[str], str | None] = _nothing,
     model_lock: Callable[[Sequence[str]], Sequence[str]] = _unlocked,
     reviews: Reviews | None = None,
+    nodes_of: Callable[[str], list[list[Any]] | None] = _nothing,
 ) -> list[BaseRoute]:
     """The routes of the console: /console..., /login, /login/{token}, /invitation/{token} and /logout.
 
@@ -69,6 +71,7 @@ def routes(
         worklet_problem: why a worklet can't be loaded, by its name (the registry's `broken`).
         model_lock: what a model's requirements were resolved to (`Environments.lock_of`).
         reviews: what runs ask people.
+        nodes_of: the nodes that have ended of a run that is under way (`LaterRuns.nodes`).
     """
     assets, builder_files = Assets(brand), BuilderFiles()
     site = Site(
@@ -83,6 +86,7 @@ def routes(
         recent_run,
         worklet_problem,
         model_lock,
+        nodes_of,
     )
     pages = {
         "/console": overview,

@@ -14,7 +14,9 @@ from ...connectors.access import Role
 from ...connectors.errors import BadInput, NotFound
 from ...connectors.tables import Run
 from ...flows.journal import RunRecord
+from ...flows.submitted import OPEN_STATES
 from .graph_svg import NodeState, graph_svg
+from .open_runs import open_run, open_runs
 from .queries import STATES
 from .rendering import HEADERS
 from .replays import replayed, versions_to_replay
@@ -45,14 +47,15 @@ def run_list(site: Site, visit: Visit) -> Response:
     before, version, trigger = visit.query("before"), visit.query("version"), visit.query("trigger")
     if version and (not version.isdecimal() or len(version) > 9):
         raise BadInput(f"{version[:40]!r} is no version's number.")
-    page = site.queries.runs(
-        worklet=worklet or None,
-        state=state or None,
-        principal=visit.sees_only,
-        version=int(version) if version else None,
-        trigger=trigger or None,
-        before=before or None,
-    )
+    narrowed: dict[str, Any] = {
+        "worklet": worklet or None,
+        "state": state or None,
+        "principal": visit.sees_only,
+        "version": int(version) if version else None,
+        "trigger": trigger or None,
+    }
+    page = site.queries.runs(**narrowed, before=before or None)
+    under_way = [] if before else open_runs(site.store, **narrowed)
     chosen = (("worklet", worklet), ("state", state), ("version", version), ("trigger", trigger))
     filters = {key: value for key, value in chosen if value}
     triggers = site.queries.triggers(visit.sees_only)
@@ -64,9 +67,10 @@ def run_list(site: Site, visit: Visit) -> Response:
         "runs.html",
         section="runs",
         page=page,
-        callers=site.queries.caller_names(line.principal for line in page.lines),
+        under_way=under_way,
+        callers=site.queries.caller_names(line.principal for line in (*under_way, *page.lines)),
         worklets=names,
-        states=STATES,
+        states=(*OPEN_STATES, *STATES),
         triggers=triggers if not trigger or trigger in triggers else [*triggers, trigger],
         worklet=worklet,
         state=state,
@@ -84,7 +88,8 @@ def run_detail(site: Site, visit: Visit) -> Response:
     """/console/runs/{id}"""
     identity = visit.path("id")
     try:
-        run = _visible(site.recent_run(identity) or site.queries.run(identity), visit)
+        under_way = open_run(site.store, identity, site.nodes_of)
+        run = _visible(site.recent_run(identity) or under_way or site.queries.run(identity), visit)
     except NotFound:
         waited = _count(visit.query("wait"))
         if not 0 < waited <= _LOOKS:
@@ -108,7 +113,8 @@ def run_detail(site: Site, visit: Visit) -> Response:
         input=shown_value(run.input, pictures),
         output=shown_value(run.output, pictures),
         error=error_lines(run.error),
-        versions=versions_to_replay(site, visit, run),
+        under_way=run is under_way,
+        versions=[] if run is under_way else versions_to_replay(site, visit, run),
         replayed=replayed(site, visit, run),
         # Code is shown to those who may push it.
         traceback=(run.error or {}).get("traceback", "") if visit.may(Role.builder) else "",

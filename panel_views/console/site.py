@@ -75,6 +75,7 @@ class Site:
     recent_run: Callable[[str], RunRecord | None]
     worklet_problem: Callable[[str], str | None]
     model_lock: Callable[[Sequence[str]], Sequence[str]]
+    nodes_of: Callable[[str], list[list[Any]] | None]
 
     def render(self, visit: Visit, template: str, *, section: str = "", status: int = 200, **context: Any) -> Response:
         """A page with the frame around it."""

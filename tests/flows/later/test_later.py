@@ -87,7 +87,8 @@ async def test_cancelled_while_it_runs(parts):
     id = (await parts.submit("steps", {"x": 1})).json()["id"]
     async with parts.working():
         await parts.has_begun("second")
-        assert (await parts.run(id))["state"] == "running"
+        run = await parts.run(id)
+        assert (run["state"], [node["state"] for node in run["nodes"]]) == ("running", ["completed", "running"])
         await parts.client.post(f"/api/runs/{id}/cancel", headers=parts.headers())
         run = await parts.ended(id)
     assert run["state"] == "cancelled"

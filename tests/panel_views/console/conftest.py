@@ -105,6 +105,7 @@ class Instance:
     registry: Registry
     recent: RecentRuns
     flow_runs: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, list[list[Any]]] = field(default_factory=dict)
 
     def user(self, name: str, role: str) -> tuple[str, dict[str, str]]:
         """A user's id, and the cookies of a session."""
@@ -142,6 +143,7 @@ def built(folder: Path) -> Iterator[Instance]:
     journal = Journal(data.journal)
     engine = Engine(services=Services(store=store, files=files, images=ImageLoader(files, Egress())))
     flow_runs: dict[str, str] = {}
+    nodes: dict[str, list[list[Any]]] = {}
     links = console.ConsoleLinks(prefect_ui="http://127.0.0.1:4200", flow_run=flow_runs.get)
     routes = [
         *flows_api.routes(registry, guard, store, files, recent=recent),
@@ -156,11 +158,12 @@ def built(folder: Path) -> Iterator[Instance]:
             data=data,
             recent_run=recent.get,
             worklet_problem=lambda name: registry.broken.get(name),
+            nodes_of=nodes.get,
         ),
     ]
     rest = Starlette(routes=routes, exception_handlers={WorkletsError: told})
     app = InvokeApp(rest, registry=registry, engine=engine, guard=guard, journal=journal, recent=recent)
-    yield Instance(store, access, passwords, data, app, files, registry, recent, flow_runs)
+    yield Instance(store, access, passwords, data, app, files, registry, recent, flow_runs, nodes)
     journal.close()
     engine.close()
     store.close()

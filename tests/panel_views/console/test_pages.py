@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html.parser import HTMLParser
 from typing import Any
 
@@ -287,6 +288,37 @@ class TestRunPages:
             session.add(run_row("child", parent="good", trigger="call"))
         assert 'href="/console/runs/child"' in (await admin.get("/console/runs/good")).text
         assert 'href="/console/runs/good"' in (await admin.get("/console/runs/child")).text
+
+    async def test_what_is_under_way(
+        self, filled: Instance, admin: httpx.AsyncClient, visitor: httpx.AsyncClient
+    ) -> None:
+        began = time.time_ns() // 1000 - 5_000_000
+        for name, state in (("going", "running"), ("asked", "waiting"), ("over", "completed")):
+            filled.add(
+                SubmittedRun(
+                    id=name, worklet="greet", version=1, state=state, input=b'{"n": 1}', created_us=began,
+                    started_us=began, principal={"id": "somebody"},
+                )
+            )  # fmt: skip
+        filled.nodes["going"] = [
+            ["compose", "node", "completed", 0, 1_000_000, None], ["add", "node", "running", 1_000_000, 0, None],
+        ]  # fmt: skip
+        text = (await admin.get("/console/runs")).text
+        assert 'aria-label="Run going of greet"' in text
+        assert 'aria-label="Run asked of greet"' in text
+        assert 'aria-label="Run over of greet"' not in text
+        only = (await admin.get("/console/runs?state=waiting")).text
+        assert 'aria-label="Run asked of greet"' in only
+        assert 'aria-label="Run going of greet"' not in only
+        page = (await admin.get("/console/runs/going")).text
+        for expected in ('data-follow="/api/runs/going/events"', 'data-post="/api/runs/going/cancel"', "so far"):
+            assert expected in page
+        assert "state-running" in page
+        assert "data-replay=" not in page
+        _, cookies = filled.user("onlooker", "operator")
+        visitor.cookies.update(cookies)
+        assert "going" not in (await visitor.get("/console/runs")).text
+        assert (await visitor.get("/console/runs/going")).status_code == 404
 
     async def test_a_replay_stands_beside_what_it_repeats(
         self, filled: Instance, admin: httpx.AsyncClient, visitor: httpx.AsyncClient
