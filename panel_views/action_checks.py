@@ -8,6 +8,7 @@ from ..connectors.errors import Fault
 from .document import (
     Action,
     Binding,
+    CancelRun,
     CloseModal,
     Copy,
     Decide,
@@ -19,6 +20,7 @@ from .document import (
     Save,
     SendEvent,
     SetState,
+    SubmitRun,
     ViewDocument,
 )
 from .faults import Loc, unknown
@@ -45,6 +47,8 @@ def _alone(action: Action) -> Mapping[str, Binding | None]:
         return {"values": action.values}
     if isinstance(action, Notify | Copy):
         return {"text": action.text}
+    if isinstance(action, CancelRun):
+        return {"run": action.run}
     if isinstance(action, Download):
         return {"source": action.source}
     if isinstance(action, Decide):
@@ -53,7 +57,7 @@ def _alone(action: Action) -> Mapping[str, Binding | None]:
 
 
 def _named(action: Action) -> Mapping[str, Mapping[str, Binding]]:
-    if isinstance(action, RunWorklet):
+    if isinstance(action, RunWorklet | SubmitRun):
         return {"input": action.input}
     if isinstance(action, Navigate):
         return {"params": action.params}

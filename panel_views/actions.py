@@ -12,6 +12,7 @@ from .cells import Cell, Occasion
 from .document import (
     Action,
     Binding,
+    CancelRun,
     CloseModal,
     Copy,
     Decide,
@@ -24,10 +25,15 @@ from .document import (
     Save,
     SendEvent,
     SetState,
+    SubmitRun,
 )
+from .durable_runs import followed
 from .file_made import as_text, file_of
 from .gateway import Gateway
 from .parameters import in_address
+
+# Asks for an answer with an action's input; the second argument tells whether nobody waits for it any more.
+Ask = Callable[[dict[str, Any], Callable[[], bool]], Awaitable[Any]]
 
 
 class Scene(Protocol):
@@ -118,6 +124,8 @@ class Actions:
             Copy: self._copy,
             Download: self._download,
             Decide: self._decide,
+            SubmitRun: self._submit_run,
+            CancelRun: self._cancel_run,
         }
 
     async def perform(self, actions: Sequence[Action], occasion: Occasion) -> None:
@@ -131,7 +139,7 @@ class Actions:
             except Failed as failed:
                 if action.on_error:
                     await self.perform(action.on_error, replace(occasion, error=failed.problem))
-                elif not isinstance(action, RunWorklet):
+                elif not isinstance(action, RunWorklet | SubmitRun):
                     # What a worklet found fault with stands in its state; of this nobody would hear.
                     self._scene.tell_fault(occasion.component, str(failed))
                 return
@@ -203,7 +211,27 @@ class Actions:
         except WorkletsError as error:
             raise Failed(problem(error)) from None
 
+    async def _cancel_run(self, action: CancelRun, occasion: Occasion) -> None:
+        try:
+            await self._scene.gateway.cancel_run(as_text(self._value(action.run, occasion)))
+        except WorkletsError as error:
+            raise Failed(problem(error)) from None
+
     async def _run_worklet(self, action: RunWorklet, occasion: Occasion) -> None:
+        await self._fill(action, occasion, lambda given, _: self._scene.gateway.run_worklet(action.worklet, given))
+
+    async def _submit_run(self, action: SubmitRun, occasion: Occasion) -> None:
+        def follow(given: dict[str, Any], outdated: Callable[[], bool]) -> Awaitable[Any]:
+            def tell(progress: dict[str, Any]) -> None:
+                if action.progress is not None and not outdated():
+                    self._scene.set_state(action.progress, progress)
+
+            return followed(self._scene.gateway, action.worklet, given, tell)
+
+        await self._fill(action, occasion, follow)
+
+    async def _fill(self, action: RunWorklet | SubmitRun, occasion: Occasion, ask: Ask) -> None:
+        """Fill a state with what `ask` answers to the action's input."""
         scene = self._scene
         outdated = scene.begin(action.into)
         scene.clear_faults()
@@ -215,7 +243,7 @@ class Actions:
         scene.put_state(action.into, scene.state(action.into).loading())
         given = {name: value for name, value in inputs.items() if value is not None}
         try:
-            answer = await scene.gateway.run_worklet(action.worklet, given)
+            answer = await ask(given, outdated)
         except WorkletsError as error:
             if outdated():
                 raise Outdated from None

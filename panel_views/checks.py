@@ -32,6 +32,7 @@ from .document import (
     Save,
     SetState,
     StateBinding,
+    SubmitRun,
     TableBinding,
     ViewDocument,
 )
@@ -42,9 +43,9 @@ from .table_checks import declarations, of_query, of_save
 MAX_DEPTH = 4  # containers inside one another
 _UNION_TAGS = {"state", "component", "table", "query", "user", "param", "constant", "expr", "event"}
 _UNION_TAGS |= {"run_worklet", "set_state", "refresh", "send", "navigate", "save"}
-_UNION_TAGS |= {"open_modal", "close_modal", "notify", "copy", "download", "decide"}
+_UNION_TAGS |= {"open_modal", "close_modal", "notify", "copy", "download", "decide", "submit_run", "cancel_run"}
 _HOLD_BINDINGS = ("bindings", "input", "params", "row")
-_ARE_BINDINGS = ("value", "values", "data", "when", "text", "source", "review", "decision", VISIBLE)
+_ARE_BINDINGS = ("value", "values", "data", "when", "text", "source", "review", "decision", "run", VISIBLE)
 # What expressions see in some places only.
 _OF_ACTIONS = {"event": "actions", "error": "on_error"}
 _EXPRESSION_STATE = {"session": "session", "user_state": "user", "view": "view"}
@@ -215,8 +216,10 @@ def _steps(
         return
     for number, action in enumerate(actions):
         at = (*loc, number)
-        if isinstance(action, RunWorklet):
+        if isinstance(action, RunWorklet | SubmitRun):
             yield from _state(document, (*at, "into"), action.into)
+            if isinstance(action, SubmitRun) and action.progress is not None:
+                yield from _state(document, (*at, "progress"), action.progress)
         elif isinstance(action, SetState):
             yield from _state(document, (*at, "state"), action.state)
         elif isinstance(action, Navigate):

@@ -153,6 +153,26 @@ class RunWorklet(Step):
     into: StateName
 
 
+class SubmitRun(Step):
+    """Run a worklet as a run of its own, which goes on though the page is closed; its answer comes into a state.
+
+    `progress` tells how far it is: `run` (its id), `state`, and how many nodes are `done`.
+    """
+
+    do: Literal["submit_run"]
+    worklet: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    input: dict[Name, Binding] = Field(default={})
+    into: StateName
+    progress: StateName | None = None
+
+
+class CancelRun(Step):
+    """Cancel a run that `submit_run` began, by its id."""
+
+    do: Literal["cancel_run"]
+    run: Binding
+
+
 class SetState(Step):
     """Set a state."""
 
@@ -241,6 +261,8 @@ class Decide(Step):
 
 Action = Annotated[
     RunWorklet
+    | SubmitRun
+    | CancelRun
     | Save
     | SetState
     | Refresh

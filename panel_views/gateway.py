@@ -35,6 +35,18 @@ class Gateway(Protocol):
         """The address on this server of the picture at `url`."""
         ...
 
+    async def submit(self, worklet: str, inputs: dict[str, Any]) -> str:
+        """Begin a durable run; gives its id."""
+        ...
+
+    async def show_run(self, id: str) -> dict[str, Any]:
+        """A run as it is now."""
+        ...
+
+    async def cancel_run(self, id: str) -> None:
+        """Cancel a durable run."""
+        ...
+
     async def decide(self, review: str, decision: Any) -> None:
         """Decide a review, as the user."""
         ...
@@ -94,6 +106,20 @@ class HttpGateway:
         headers = {"content-type": kind}
         answer = await self._call("POST", "/api/files", content=fetched.content, headers=headers)
         return str(answer["url"])
+
+    async def submit(self, worklet: str, inputs: dict[str, Any]) -> str:
+        """Begin a durable run. Raises WorkletsError."""
+        answer = await self._call("POST", f"/api/worklets/{quote(worklet)}/runs", json=inputs)
+        return str(answer["id"])
+
+    async def show_run(self, id: str) -> dict[str, Any]:
+        """A run as it is now. Raises WorkletsError."""
+        shown: dict[str, Any] = await self._call("GET", f"/api/runs/{quote(id, safe='')}")
+        return shown
+
+    async def cancel_run(self, id: str) -> None:
+        """Cancel a durable run. Raises WorkletsError: it is not the user's, or has ended."""
+        await self._call("POST", f"/api/runs/{quote(id, safe='')}/cancel")
 
     async def decide(self, review: str, decision: Any) -> None:
         """Decide a review. Raises WorkletsError: it is not the user's to decide, or somebody was quicker."""

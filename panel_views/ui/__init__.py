@@ -55,6 +55,7 @@ from .kinds import (
     Video,
 )
 from .verbs import (
+    cancel_run,
     close_modal,
     component,
     constant,
@@ -73,6 +74,7 @@ from .verbs import (
     send,
     set_state,
     state,
+    submit_run,
     table,
     user,
 )
@@ -132,6 +134,7 @@ __all__ = [
     "TextInput",
     "Theme",
     "Video",
+    "cancel_run",
     "close_modal",
     "component",
     "constant",
@@ -151,6 +154,7 @@ __all__ = [
     "send",
     "set_state",
     "state",
+    "submit_run",
     "table",
     "user",
 ]

@@ -12,6 +12,7 @@ from .. import document
 from .base import Action, Bound, Component, Does, Reads, State
 
 __all__ = [
+    "cancel_run",
     "close_modal",
     "component",
     "constant",
@@ -30,6 +31,7 @@ __all__ = [
     "send",
     "set_state",
     "state",
+    "submit_run",
     "table",
     "user",
 ]
@@ -102,6 +104,37 @@ def run(
             "into": into,
         },
     )
+
+
+def submit_run(
+    worklet: str,
+    into: State | str,
+    *,
+    input: Mapping[str, Any] | None = None,
+    progress: State | str | None = None,
+    when: Reads | str | None = None,
+    on_error: Does = (),
+) -> Action:
+    """Run a worklet as a run of its own, which goes on though the page is closed; its answer comes into a state.
+
+    `progress` tells how far it is: `run` (its id), `state`, and how many nodes are `done`.
+    """
+    return Action(
+        document.SubmitRun,
+        {
+            "when": when,
+            "on_error": on_error,
+            "worklet": worklet,
+            "input": input or {},
+            "into": into,
+            "progress": progress,
+        },
+    )
+
+
+def cancel_run(run: Any, *, when: Reads | str | None = None, on_error: Does = ()) -> Action:
+    """Cancel a run that `submit_run` began, by its id."""
+    return Action(document.CancelRun, {"when": when, "on_error": on_error, "run": run})
 
 
 def save(

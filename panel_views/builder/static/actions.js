@@ -6,7 +6,7 @@ import { bindingControl, isBinding, newState } from "./bindings.js"
 import { control, resolve, words } from "./fields.js"
 
 const TITLES = { run_worklet: "Run a worklet", set_state: "Set a state", refresh: "Read a table again", navigate: "Go to a page", save: "Save a row",
-  open_modal: "Open a modal", close_modal: "Close a modal", notify: "Say something", copy: "Copy a text", download: "Hand out a file", decide: "Decide a review" }
+  submit_run: "Begin a durable run", cancel_run: "Cancel a run", open_modal: "Open a modal", close_modal: "Close a modal", notify: "Say something", copy: "Copy a text", download: "Hand out a file", decide: "Decide a review" }
 
 export function actionKinds(schema) {
   const kinds = Object.values(schema.$defs ?? {}).filter((def) => def.properties?.do?.const)
@@ -109,10 +109,10 @@ function stepField(context, action, name, schema, set) {
   if (found.type === "array" && (found.items?.discriminator || found.items?.oneOf)) {
     return h("details", { class: "nested", open: !!action[name]?.length }, h("summary", { text: name === "on_error" ? "If it fails" : words(name) }), actionsEditor(context, name, action[name] ?? [], (steps) => set(name, steps.length ? steps : undefined)))
   }
-  if (name === "into" || name === "state") {
+  if (name === "into" || name === "state" || name === "progress") {
     const options = stateKeys(context.view()).map((key) => [key, key])
     const pick = control({ type: "string" }, {}, action[name], (value) => set(name, value), { label: words(name), choices: options })
-    return field(name === "into" ? "Answer into" : "State", h("div", { class: "with-button" }, pick, iconButton("plus", "New state", (press) => newState(context, press.currentTarget, (key) => set(name, key)))))
+    return field(name === "into" ? "Answer into" : name === "progress" ? "Progress into" : "State", h("div", { class: "with-button" }, pick, iconButton("plus", "New state", (press) => newState(context, press.currentTarget, (key) => set(name, key)))))
   }
   return field(words(name), control(schema, context.schema, action[name], (value) => set(name, value), { label: words(name), choices: choicesOf(context, action.do, name, found) }))
 }
