@@ -154,7 +154,7 @@ class RunWorklet(Step):
 
 
 class SubmitRun(Step):
-    """Run a worklet as a run of its own, which goes on though the page is closed; its answer comes into a state.
+    """Begin a durable run of a worklet, which goes on though the page is closed; its answer comes into a state.
 
     `progress` tells how far it is: `run` (its id), `state`, and how many nodes are `done`.
     """
