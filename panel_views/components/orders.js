@@ -1,11 +1,20 @@
 // What a view has the browser do that no component shows: go to another page, say something, copy, hand out a file.
-import { h, withTicket } from "./kit.js"
+// It imports nothing: the page's own scripts and the components' are loaded by two loaders, and a second copy of typed.js
+// would take away what was typed.
 
 const SHOWN_MS = 5_000
-const host = h("div", { class: "notes", role: "status", "aria-live": "polite" })
+const TICKET = document.querySelector('meta[name="worklets-ticket"]')?.content
+const FILES = document.querySelector('meta[name="worklets-files"]')?.content
+const host = Object.assign(document.createElement("div"), { className: "notes", role: "status" })
+
+// As kit.js has it, for addresses of files of the server.
+function reachable(address) {
+  if (FILES) return FILES + address.slice("/api/files".length)
+  return TICKET ? `${address}?ticket=${encodeURIComponent(TICKET)}` : address
+}
 
 function say(text, style) {
-  const note = h("div", { class: `note ${style}`, text })
+  const note = Object.assign(document.createElement("div"), { className: `note ${style}`, textContent: text })
   host.append(note)
   const leave = () => note.remove()
   note.addEventListener("click", leave)
@@ -25,7 +34,7 @@ const ORDERS = {
   },
   download({ name, address, text, type }) {
     const made = address ? null : URL.createObjectURL(new Blob([text], { type }))
-    const link = h("a", { href: made ?? withTicket(address), download: name })
+    const link = Object.assign(document.createElement("a"), { href: made ?? reachable(address), download: name })
     link.click()
     if (made) setTimeout(() => URL.revokeObjectURL(made), 10_000)
   },
