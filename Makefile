@@ -34,6 +34,7 @@ bench: ## measure against FastAPI, Starlette, BentoML, Prefect, and pages agains
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.predicting
 	$(BIN)/python -m benchmarks.recovery
+	$(BIN)/python -m benchmarks.submitted
 	$(BIN)/python -m benchmarks.views
 
 docs: ## build the site into site/

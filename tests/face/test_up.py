@@ -92,7 +92,7 @@ class TestUp:
     def test_the_profile_is_for_its_owner_alone(self, own: Server):
         assert (own.data_dir / "profile.json").stat().st_mode & 0o077 == 0
 
-    @pytest.mark.parametrize("name", ["app", "host", "views", "recorder", "prefect"])
+    @pytest.mark.parametrize("name", ["app", "host", "views", "recorder", "worker", "prefect"])
     def test_heals_a_killed_process(self, own: Server, name: str):
         wait_until(lambda: processes(own)[name]["state"] == "ready", HEAL_SECONDS, f"{name} is ready")
         before = processes(own)[name]
