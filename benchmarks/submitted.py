@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import joblib
@@ -125,25 +126,33 @@ class StartedByPrefect:
     def rate(self, many: int) -> float:
         """Flow runs a second, from the first that is created until the last has ended."""
         began = time.perf_counter()
-        with ThreadPoolExecutor(4) as pool:
-            ids = list(pool.map(self._create, range(many)))
+        ids = [self._create(number) for number in range(many)]
         for id in ids:
             self._wait(id)
         return many / (time.perf_counter() - began)
 
     def _create(self, number: int) -> str:
         inputs = flowers()
-        body = {"parameters": {"flower": inputs[number % len(inputs)]}}
-        path = f"/deployments/{self._id}/create_flow_run"
-        while True:
-            answer = self._http.post(path, json=body)
-            if answer.status_code != 503:  # its database is busy: any client asks again
-                return str(answer.raise_for_status().json()["id"])
+        # With its key, asking again is harmless.
+        body = {"parameters": {"flower": inputs[number % len(inputs)]}, "idempotency_key": uuid4().hex}
+        return str(self._ask("POST", f"/deployments/{self._id}/create_flow_run", body)["id"])
+
+    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The answer; a Prefect whose database is busy is asked again, as any client does."""
+        for _ in range(500):
+            try:
+                answer = self._http.request(method, path, json=body)
+            except httpx.TransportError:
+                time.sleep(_LOOK_SECONDS)
+                continue
+            if answer.status_code != 503:
+                return answer.raise_for_status().json()
             time.sleep(_LOOK_SECONDS)
+        raise RuntimeError(f"Prefect does not answer {method} {path}.")
 
     def _wait(self, id: str) -> None:
         while True:
-            run = self._http.get(f"/flow_runs/{id}").raise_for_status().json()
+            run = self._ask("GET", f"/flow_runs/{id}")
             if run["state_type"] in _FINAL:
                 break
             time.sleep(_LOOK_SECONDS)
