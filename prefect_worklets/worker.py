@@ -125,6 +125,17 @@ class WorkletsWorker(BaseWorker[BaseJobConfiguration, Any, WorkletsWorkerResult]
         except (NotFound, Conflict) as error:
             raise InfrastructureNotFound(str(error)) from None
 
+    # --- what Prefect's worker writes beside the run ----------------------------------------------------
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        try:
+            await super()._give_worker_labels_to_flow_run(flow_run_id)
+        except httpx.HTTPError as error:  # a busy database; who took the run is good to know, and no more
+            self._logger.info("flow run %s does not show its worker: %s", flow_run_id, error)
+
+    async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
+        """Nothing: the run begins at once, and a state between would be one more write for each."""
+
     # --- one flow run ---------------------------------------------------------------------------------
 
     async def _carry_out(
