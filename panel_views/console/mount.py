@@ -26,6 +26,7 @@ from .pages_inbox import inbox_pages
 from .pages_models import model_detail, model_list
 from .pages_overview import overview, view_list
 from .pages_runs import run_detail, run_in_prefect, run_list
+from .pages_schedules import schedule_pages
 from .pages_share import share_pages
 from .pages_versions import version_pages
 from .pages_worklets import worklet_detail, worklet_list
@@ -101,6 +102,7 @@ def routes(
         "/console/views/{slug}/edit": view_builder(store, builder_files),
         **version_pages(WorkletVersions(store, data.projects)),
         **inbox_pages(reviews),
+        **schedule_pages(),
         **access_pages(),
         **share_pages(),
     }

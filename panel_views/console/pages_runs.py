@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,12 +18,14 @@ from ...flows.journal import RunRecord
 from ...flows.submitted import OPEN_STATES
 from .graph_svg import NodeState, graph_svg
 from .open_runs import open_run, open_runs
-from .queries import STATES
+from .queries import HOUR_US, STATES
 from .rendering import HEADERS
 from .replays import replayed, versions_to_replay
 from .site import Site, Visit
 from .values import shown_value
 
+# The times that the list can be narrowed to: how they are called, and their hours.
+TIMES = {"hour": ("Last hour", 1), "day": ("Last day", 24), "week": ("Last week", 168), "month": ("Last 30 days", 720)}
 # How often a page about a run that is not recorded yet looks again, once a second.
 _LOOKS = 15
 
@@ -47,6 +50,9 @@ def run_list(site: Site, visit: Visit) -> Response:
     before, version, trigger = visit.query("before"), visit.query("version"), visit.query("trigger")
     if version and (not version.isdecimal() or len(version) > 9):
         raise BadInput(f"{version[:40]!r} is no version's number.")
+    time_name = visit.query("time")
+    if time_name and time_name not in TIMES:
+        raise BadInput(f"{time_name[:40]!r} is no time; use one of {', '.join(TIMES)}.")
     narrowed: dict[str, Any] = {
         "worklet": worklet or None,
         "state": state or None,
@@ -54,9 +60,10 @@ def run_list(site: Site, visit: Visit) -> Response:
         "version": int(version) if version else None,
         "trigger": trigger or None,
     }
-    page = site.queries.runs(**narrowed, before=before or None)
+    since_us = time.time_ns() // 1000 - TIMES[time_name][1] * HOUR_US if time_name else None
+    page = site.queries.runs(**narrowed, since_us=since_us, before=before or None)
     under_way = [] if before else open_runs(site.store, **narrowed)
-    chosen = (("worklet", worklet), ("state", state), ("version", version), ("trigger", trigger))
+    chosen = (("worklet", worklet), ("state", state), ("version", version), ("trigger", trigger), ("time", time_name))
     filters = {key: value for key, value in chosen if value}
     triggers = site.queries.triggers(visit.sees_only)
     names = site.queries.worklet_names()
@@ -76,6 +83,8 @@ def run_list(site: Site, visit: Visit) -> Response:
         state=state,
         version=version,
         trigger=trigger,
+        times=[(name, words) for name, (words, _) in TIMES.items()],
+        time=time_name,
         is_filtered=bool(filters),
         sees_all=visit.sees_only is None,
         first_url="/console/runs" + ("?" + urlencode(filters) if filters else ""),

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from ...connectors.access import Role
 from . import snippets
 from .graph_svg import MAX_NODES, graph_svg, nodes_of
+from .pages_schedules import schedule_lines
 from .schema import form_fields, schema_rows
 from .site import Site, Visit
 
@@ -38,6 +39,7 @@ def worklet_detail(site: Site, visit: Visit) -> Response:
         nodes=nodes_of(graph),
         max_nodes=MAX_NODES,
         triggers=trigger_texts(graph),
+        schedules=schedule_lines(site.store, worklet.name),
         wide_graph=graph_svg(graph, name=worklet.name),
         narrow_graph=graph_svg(graph, name=worklet.name, direction="down"),
         input_rows=schema_rows(schema),
@@ -60,6 +62,10 @@ def trigger_texts(graph: Mapping[str, Any]) -> list[tuple[str, str]]:
     found = []
     for trigger in graph.get("triggers") or ():
         if isinstance(trigger, dict):
-            details = [str(value) for key, value in trigger.items() if key != "on" and value not in (None, "", [], {})]
+            details = [
+                str(value)
+                for key, value in trigger.items()
+                if key != "on" and isinstance(value, str | int | float) and value != ""
+            ]
             found.append((str(trigger.get("on", "trigger")), " · ".join(details)))
     return found

@@ -139,6 +139,7 @@ class ConsoleQueries:
         principal: str | None = None,
         version: int | None = None,
         trigger: str | None = None,
+        since_us: int | None = None,
         before: str | None = None,
         limit: int = 50,
     ) -> RunPage:
@@ -154,6 +155,8 @@ class ConsoleQueries:
             question = question.where(col(Run.trigger) == trigger)
         if principal:
             question = question.where(col(Run.principal) == principal)
+        if since_us is not None:
+            question = question.where(col(Run.started_us) >= since_us)
         if before:
             started, identity = _mark(before)
             # The first condition is what the index is asked; the second settles runs of the same microsecond.

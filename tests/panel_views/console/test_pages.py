@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from prefect_worklets.connectors.tables import Model, ModelVersion, SubmittedRun, View
+from prefect_worklets.connectors.tables import Model, ModelVersion, Schedule, SubmittedRun, View
 from prefect_worklets.flows.journal import RunRecord
 from prefect_worklets.panel_views.publishing import publish
 
@@ -273,6 +273,32 @@ class TestWorkletPage:
         assert "No module named &lt;torch&gt;." in (await admin.get("/console/worklets/greet")).text
 
 
+class TestSchedules:
+    async def test_all_and_those_of_a_worklet(
+        self, filled: Instance, admin: httpx.AsyncClient, visitor: httpx.AsyncClient
+    ) -> None:
+        assert "No live worklet has a schedule" in (await admin.get("/console/schedules")).text
+        due = 1_800_000_000_000_000  # 2027-01-15 08:00 UTC
+        filled.add(
+            Schedule(
+                worklet="greet", number=0, cron="0 9 * * 5", timezone="Europe/Berlin", inputs={"n": 7}, due_us=due
+            ),
+            Schedule(worklet="other", number=1, cron="*/5 * * * *", paused=True, due_us=due),
+        )
+        text = (await admin.get("/console/schedules")).text
+        for expected in ("At 09:00 on Friday", "Fri 15 Jan 2027, 09:00 CET", "{&#34;n&#34;: 7}", "paused"):
+            assert expected in text, expected
+        assert 'data-post="/api/schedules/greet/0"' in text
+        assert 'aria-label="Resume other, Every fifth minute of every hour"' in text
+        Outline(text)
+        own = (await admin.get("/console/worklets/greet")).text
+        assert "At 09:00 on Friday" in own
+        assert "/api/schedules/other" not in own
+        _, cookies = filled.user("onlooker", "operator")
+        visitor.cookies.update(cookies)
+        assert "/api/schedules/" not in (await visitor.get("/console/schedules")).text
+
+
 class TestRunPages:
     async def test_one_run(self, filled: Instance, admin: httpx.AsyncClient) -> None:
         text = (await admin.get("/console/runs/good")).text
@@ -288,6 +314,14 @@ class TestRunPages:
             session.add(run_row("child", parent="good", trigger="call"))
         assert 'href="/console/runs/child"' in (await admin.get("/console/runs/good")).text
         assert 'href="/console/runs/good"' in (await admin.get("/console/runs/child")).text
+
+    async def test_a_time(self, filled: Instance, admin: httpx.AsyncClient) -> None:
+        now, hour = time.time_ns() // 1000, 3_600_000_000
+        filled.add(*(run_row(f"ago-{hours}", started_us=now - hours * hour - hour // 2) for hours in (0, 5, 100)))
+        for chosen, shown in (("hour", {0}), ("day", {0, 5}), ("week", {0, 5, 100}), ("", {0, 5, 100})):
+            text = (await admin.get(f"/console/runs?time={chosen}")).text
+            assert {hours for hours in (0, 5, 100) if f"/console/runs/ago-{hours}" in text} == shown, chosen
+        assert (await admin.get("/console/runs?time=century")).status_code == 400
 
     async def test_what_is_under_way(
         self, filled: Instance, admin: httpx.AsyncClient, visitor: httpx.AsyncClient
