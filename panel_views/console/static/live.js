@@ -7,14 +7,19 @@ const ENDED = ["completed", "failed", "timed-out", "cancelled"];
 let drawnAt = 0;
 let later = null;
 
+// Whoever is choosing in a form, or marking text, is not disturbed.
+function isBusy() {
+  return document.querySelector("dialog[open], main details[open], main form:focus-within") || String(getSelection()) !== "";
+}
+
 async function redraw() {
+  if (isBusy()) return;
   drawnAt = Date.now();
   const answer = await fetch(location.href);
   if (!answer.ok) return;
   const drawn = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector("main");
   const focused = document.activeElement?.closest("main") ? document.activeElement.id || document.activeElement.getAttribute("href") : null;
-  const open = document.querySelector("dialog[open], main details[open]");
-  if (open || !drawn) return;
+  if (isBusy() || !drawn) return;
   document.querySelector("main").replaceChildren(...drawn.childNodes);
   if (focused) document.querySelector(`main [id="${CSS.escape(focused)}"], main [href="${CSS.escape(focused)}"]`)?.focus();
 }
@@ -34,7 +39,7 @@ if (followed) {
   events.addEventListener("run", (event) => {
     if (!ENDED.includes(JSON.parse(event.data).state)) return soon();
     events.close();
-    location.reload(); // with the scripts of an ended run
+    location.replace(`${location.pathname}?wait=1`); // with the scripts of an ended run, once it is recorded
   });
 } else if (document.querySelector("[data-under-way]")) {
   setInterval(() => document.visibilityState === "visible" && document.querySelector("[data-under-way]") && redraw().catch(() => {}), LIST_PAUSE);
