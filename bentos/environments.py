@@ -78,14 +78,16 @@ class Environments:
             SetupError: there is no `uv`.
         """
         wanted = check_requirements(requirements)
-        known = await asyncio.to_thread(self._kept_lock, wanted)
-        lock = known or await self._resolve(wanted)
-        environment = Environment(_key(lock), self._folder / _key(lock), lock)
-        async with self._locked(environment.key):
-            if not (environment.folder / _READY).exists():
-                await self._make(environment)
-        if known is None:
-            await asyncio.to_thread(self._keep_lock, wanted, lock)
+        # Two locks: other requirements may resolve to the same environment, and the same must resolve but once.
+        async with self._locked(f"asked-{_key(wanted)}"):
+            known = await asyncio.to_thread(self._kept_lock, wanted)
+            lock = known or await self._resolve(wanted)
+            environment = Environment(_key(lock), self._folder / _key(lock), lock)
+            async with self._locked(environment.key):
+                if not (environment.folder / _READY).exists():
+                    await self._make(environment)
+            if known is None:
+                await asyncio.to_thread(self._keep_lock, wanted, lock)
         return environment
 
     def lock_of(self, requirements: Iterable[str]) -> tuple[str, ...]:
