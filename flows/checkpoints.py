@@ -11,6 +11,7 @@ import os
 import pickle
 import re
 import shutil
+import threading
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -100,13 +101,30 @@ class _KeptStep(Step):
         self._run_id = run_id
         self._checkpoints = checkpoints
         self._kept = kept
+        # An attempt that ran out of time may still be writing what it gave when the next one has begun.
+        self._attempt = 0
+        self._writing = threading.Lock()
+
+    async def keep(self, values: Values, executor: Executor) -> None:
+        """Keep what stands for a failure: who goes on later must not go another way."""
+        self._attempt += 1
+        await self._write(values[self.slot], executor)
 
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
         """The kept result, or the node's own, which is kept before anything goes on."""
         if self.id in self._kept:
             return self._kept[self.id]
+        self._attempt += 1
         value = self._step.try_quick(values, context)
         if value is NOT_QUICK:
             value = await self._step.run(values, context, executor)
-        await asyncio.get_running_loop().run_in_executor(executor, self._checkpoints.keep, self._run_id, self.id, value)
+        await self._write(value, executor)
         return value
+
+    async def _write(self, value: Any, executor: Executor) -> None:
+        await asyncio.get_running_loop().run_in_executor(executor, self._write_last, value, self._attempt)
+
+    def _write_last(self, value: Any, attempt: int) -> None:
+        with self._writing:
+            if attempt == self._attempt:
+                self._checkpoints.keep(self._run_id, self.id, value)

@@ -19,11 +19,14 @@ from .graph import (
     FromNode,
     GraphDocument,
     GraphNode,
+    arms_around,
     needs_of,
     references,
 )
 from .hints import cannot_fit, is_model
 from .queries import faults_of, parameters_of
+from .recovering import error_of, is_recovery
+from .recovering import faults_of as recovery_faults_of
 from .requesting import ARGUMENTS as HTTP_ARGUMENTS
 from .requesting import faults_of as http_faults_of
 from .reviewing import faults_of as review_faults_of
@@ -62,6 +65,7 @@ def check(document: GraphDocument) -> list[DefinitionFault]:
         _kinds_are_complete,
         _decisions_are_whole,
         _arms_stay_inside,
+        _recoveries_are_whole,
         _values_are_used,
     ]
     return [fault for rule in rules for fault in rule(document)]
@@ -165,6 +169,9 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
             arguments = frozenset(node.arguments)
         if node.kind == "decide" and node.settings.get("join"):
             arguments = _JOIN
+        if node.kind == "decide" and isinstance(node.settings.get("equals"), list | dict):
+            fix = "name a text, a number, true, false or null"
+            yield _at(document, node, "its case is a list or a mapping.", fix, "settings", "equals")
         if node.kind == "query":
             sql = str(node.settings.get("sql") or "")
             arguments = frozenset(parameters_of(sql))
@@ -206,6 +213,7 @@ def _limit_is_sound(document: GraphDocument, node: GraphNode) -> Iterator[Defini
 def _decisions_are_whole(document: GraphDocument) -> Iterator[DefinitionFault]:
     """A decision has one join, at its own level, and nothing else takes its value; an arm is one of a decision."""
     decisions = {node.id: node for node in document.nodes if node.kind == "decide" and not node.settings.get("join")}
+    recoveries = {id for id, node in decisions.items() if is_recovery(node)}
     ids = {node.id for node in document.nodes}
     joined: Counter[str] = Counter()
     for node in document.nodes:
@@ -213,7 +221,8 @@ def _decisions_are_whole(document: GraphDocument) -> Iterator[DefinitionFault]:
             msg = f"it stands in an arm of {node.when.node!r}, which decides nothing."
             yield _at(document, node, msg, "name a node of the kind decide", "when", "node")
         for name, argument in node.arguments.items():
-            taken = {each.node for each in references(argument) if isinstance(each, FromNode)} & set(decisions)
+            values = (each for each in references(argument) if isinstance(each, FromNode))
+            taken = {each.node for each in values if not error_of(each, recoveries)} & set(decisions)
             if not node.settings.get("join") or name != "decision":
                 for id in sorted(taken):
                     msg = f"its argument {name!r} takes the decision {id!r} itself, not what an arm gives."
@@ -239,7 +248,7 @@ def _arms_stay_inside(document: GraphDocument) -> Iterator[DefinitionFault]:
     outputs = [reference.node for reference in references(document.output) if isinstance(reference, FromNode)]
     takers = [*((node, needs_of(node)) for node in document.nodes), (None, outputs)]
     for taker, needed in takers:
-        around = _arms(taker, nodes) if taker is not None else []
+        around = arms_around(taker, nodes) if taker is not None else []
         for id in needed:
             given = nodes.get(id)
             arm = given.when if given is not None else None
@@ -254,14 +263,9 @@ def _arms_stay_inside(document: GraphDocument) -> Iterator[DefinitionFault]:
                 yield _at(document, taker, msg, fix, "arguments")
 
 
-def _arms(node: GraphNode, nodes: Mapping[str, GraphNode]) -> list[Branch]:
-    """The arms that a node stands in, the innermost first; as long as the graph has no ring."""
-    found: list[Branch] = []
-    arm = node.when
-    while arm is not None and arm not in found:
-        found.append(arm)
-        arm = nodes[arm.node].when if arm.node in nodes else None
-    return found
+def _recoveries_are_whole(document: GraphDocument) -> Iterator[DefinitionFault]:
+    for node, msg, fix in recovery_faults_of(document):
+        yield _at(document, node, msg, fix)
 
 
 def _joins(node: GraphNode | None, arm: Branch) -> bool:

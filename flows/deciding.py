@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import replace
-from typing import Any, TypeVar
+from enum import Enum
+from typing import Any, TypeVar, cast
 
 from ..connectors.errors import DefinitionError
 from .context import RunContext
@@ -13,9 +14,9 @@ from .faults import caller_place, definition_fault
 from .graph import GraphNode
 from .hints import shape_of
 from .nodes import NodeDefinition
-from .steps import NOT_QUICK, SKIPPED, Getter, Step, Values
+from .steps import NOT_QUICK, SKIPPED, Failure, Getter, Step, Values
 from .symbols import Symbol
-from .trace import current_trace
+from .trace import Trace, current_trace
 
 R = TypeVar("R")
 
@@ -42,21 +43,83 @@ def decide(
     trace = current_trace()
     if trace is None:
         return then() if condition else otherwise()
-    for which, arm in (("then", then), ("otherwise", otherwise)):
-        if not callable(arm) or isinstance(arm, Symbol):
-            fault = definition_fault(
-                f"decide() is given {which} that is no function.",
-                place=caller_place(),
-                fix=f"write {which}=lambda: ...",
-            )
-            raise DefinitionError("A decision is defined wrongly.", faults=[fault])
+    check_arms("decide()", then=then, otherwise=otherwise)
     made = trace.place(replace(_DECIDE, name=name), (condition,), {})
+    return cast(R, joined_arms(trace, made, then, otherwise, join))
+
+
+def switch(
+    value: Any,
+    cases: Mapping[Any, Callable[[], R]],
+    otherwise: Callable[[], R] | None = None,
+    *,
+    name: str = "switch",
+    join: str = "join",
+) -> R | None:
+    """Go one of several ways: `switch(kind(order), {"gift": lambda: wrap(order)}, lambda: pack(order))`.
+
+    It stands in the graph as one decision a case, each in the arm of the one before that was not taken.
+
+    Args:
+        value: what a node or an input gives; a member of an enum counts as its value.
+        cases: an arm for each text, number, truth value or None that it may be.
+        otherwise: the arm for any other value; None gives None.
+        name, join: what the decisions, and the nodes that take the arms' values, are called in the graph.
+
+    Returns:
+        The value of the arm that was taken.
+
+    Raises:
+        DefinitionError: there is no case, or an arm or a case does not fit.
+    """
+    last: Callable[[], Any] = otherwise if otherwise is not None else _nothing
+    trace = current_trace()
+    if trace is None:
+        return next((arm for case, arm in cases.items() if equals(value, case)), last)()
+    if not isinstance(cases, Mapping) or not cases:
+        fault = definition_fault(
+            "switch() is given no cases.", place=caller_place(), fix='write {"value": lambda: ...}'
+        )
+        raise DefinitionError("A decision is defined wrongly.", faults=[fault])
+    check_arms("switch()", **{f"the case {case!r}": arm for case, arm in cases.items()}, otherwise=last)
+    wrong = [case for case in cases if not isinstance(case, str | int | float | bool | None)]
+    if wrong:
+        fix = "name text, numbers, True, False or None"
+        fault = definition_fault(f"switch() is given the case {wrong[0]!r}.", place=caller_place(), fix=fix)
+        raise DefinitionError("A decision is defined wrongly.", faults=[fault])
+    (case, arm), *others = cases.items()
+    made = trace.place(replace(_DECIDE, name=name, settings={"equals": case}), (value,), {})
+    rest = (lambda: switch(value, dict(others), last, name=name, join=join)) if others else last
+    return cast(R | None, joined_arms(trace, made, arm, rest, join))
+
+
+def check_arms(call: str, **arms: Any) -> None:
+    """Raise DefinitionError for the first arm that is no function."""
+    for which, arm in arms.items():
+        if not callable(arm) or isinstance(arm, Symbol):
+            what = f"{call} is given {which} that is no function."
+            fault = definition_fault(what, place=caller_place(), fix="write lambda: ...")
+            raise DefinitionError("A decision is defined wrongly.", faults=[fault])
+
+
+def joined_arms(trace: Trace, made: Symbol, then: Callable[[], Any], otherwise: Callable[[], Any], join: str) -> Symbol:
+    """Place the nodes of both arms of the decision `made`, and the node that joins them."""
     with trace.branch(made, arm=True):
         first = then()
     with trace.branch(made, arm=False):
         second = otherwise()
-    joined: R = trace.place(replace(_JOIN, name=join), (made, first, second), {})  # type: ignore[assignment]
-    return joined
+    return trace.place(replace(_JOIN, name=join), (made, first, second), {})
+
+
+def equals(value: Any, case: Any) -> bool:
+    """Whether a value is that of a case; True is not 1."""
+    if isinstance(value, Enum):
+        value = value.value
+    return bool(value == case) and isinstance(value, bool) == isinstance(case, bool)
+
+
+def _nothing() -> None:
+    return None
 
 
 def _condition(value: Any) -> bool:
@@ -72,18 +135,38 @@ _JOIN = NodeDefinition("decide", "join", shape_of(_joined), settings={"join": Tr
 
 
 class DecideStep(Step):
-    """The truth of a value."""
+    """The truth of a value, or whether it is that of a case."""
+
+    def __init__(self, node: GraphNode, slot: int, value: Getter) -> None:
+        super().__init__(node, slot)
+        self._value = value
+        self._compares = "equals" in node.settings
+        self._case = node.settings.get("equals")
+
+    def try_quick(self, values: Values, context: RunContext) -> Any:
+        """True or False."""
+        value = self._value(values)
+        return equals(value, self._case) if self._compares else bool(value)
+
+    async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
+        """True or False."""
+        return self.try_quick(values, context)
+
+
+class FailedStep(Step):
+    """What went wrong with a node whose failure the graph takes care of; False if nothing did."""
 
     def __init__(self, node: GraphNode, slot: int, value: Getter) -> None:
         super().__init__(node, slot)
         self._value = value
 
     def try_quick(self, values: Values, context: RunContext) -> Any:
-        """True or False."""
-        return bool(self._value(values))
+        """The failure, or False."""
+        value = self._value(values)
+        return value if isinstance(value, Failure) else False
 
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
-        """True or False."""
+        """The failure, or False."""
         return self.try_quick(values, context)
 
 
@@ -120,7 +203,8 @@ class BranchStep(Step):
 
     def try_quick(self, values: Values, context: RunContext) -> Any:
         """What the step gives, or SKIPPED."""
-        if values[self._decision] is not self._arm:
+        way = values[self._decision]
+        if way is SKIPPED or bool(way) is not self._arm:
             return SKIPPED
         return self._step.try_quick(values, context)
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from prefect import Flow, State, Task
+from prefect import Flow, State, Task, allow_failure
 
 from ..connectors.errors import TookTooLong
 from .context import RunContext, Services
@@ -110,7 +110,8 @@ class _TaskStep(Step):
             persist_result=False,
         )
         # The states of what it needs draw the edges in Prefect's run graph.
-        before = [self._states[needed] for needed in sorted(self.needs)]
+        # One that failed counts as well: the engine goes on from it only where the graph says how.
+        before = [allow_failure(self._states[needed]) for needed in sorted(self.needs)]
         state: State[Any] = await task(return_state=True, wait_for=before)
         self._states[self._position] = state
         try:

@@ -346,6 +346,7 @@ class Execution:
             if attempt >= step.retries or not worth_repeating(failure):
                 self.entries.remove(entry)
                 if self._spare(step, began, failure):
+                    await step.keep(self.values, self.engine.executor)
                     return True
                 self._fail(step, began, failure)
                 raise _StepFailed from failure
@@ -385,8 +386,8 @@ class Execution:
         """Give a step that failed the value that stands for it; False if there is none, or the caller is at fault."""
         if step.fallback is None or isinstance(failure, BadInput):
             return False
-        self.values[step.slot] = step.fallback(self.values)
-        said = _as_error(step, failure, self.context.services.secrets).detail
+        said = _as_error(step, failure, self.context.services.secrets).detail[:_SHORT]
+        self.values[step.slot] = step.fallback(said)
         logger.info("run %s of %s: %s; its on_error is taken", self.context.run_id, self.plan.name, said)
         self._note(step, "completed", began, f"on_error was taken: {said}"[:_SHORT])
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, Tag
@@ -129,7 +129,11 @@ class GraphNode(_Part):
     retries: int = Field(default=0, ge=0, le=100)
     backoff: float = Field(default=0.0, ge=0, description="Seconds before the first retry; it doubles.")
     timeout: float | None = Field(default=None, gt=0, description="Seconds for one attempt.")
-    on_error: Fallback | None = Field(default=None, description="Its value if it fails; null fails the run.")
+    on_error: Fallback | Literal["branch"] | None = Field(
+        default=None,
+        description='Its value if it fails; null fails the run; "branch" where a decision with the setting `failed` '
+        "takes it.",
+    )
     when: Branch | None = Field(default=None, description="Run only if the decision went this way.")
     quick: bool | None = Field(default=None, description="Run on the event loop: yes, no, or as measured (null).")
     input_schema: dict[str, Any] = Field(default_factory=dict)
@@ -194,6 +198,16 @@ def needs_of(node: GraphNode) -> list[str]:
     found = (reference for argument in node.arguments.values() for reference in references(argument))
     needed = [reference.node for reference in found if isinstance(reference, FromNode)]
     return list(dict.fromkeys([node.when.node, *needed] if node.when is not None else needed))
+
+
+def arms_around(node: GraphNode, nodes: Mapping[str, GraphNode]) -> list[Branch]:
+    """The arms that a node stands in, the innermost first; as long as the graph has no ring."""
+    found: list[Branch] = []
+    arm = node.when
+    while arm is not None and arm not in found:
+        found.append(arm)
+        arm = nodes[arm.node].when if arm.node in nodes else None
+    return found
 
 
 ListOf.model_rebuild()

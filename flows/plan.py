@@ -7,18 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
 from ..connectors.errors import DefinitionError
 from .calling import CallStep
-from .deciding import BranchStep, DecideStep, JoinStep
+from .deciding import BranchStep, DecideStep, FailedStep, JoinStep
 from .faults import definition_fault
 from .graph import (
     Argument,
     AttributeStep,
     Constant,
+    Fallback,
     FromInput,
     FromNode,
     GraphDocument,
@@ -34,7 +35,7 @@ from .queries import QueryStep
 from .quickness import Pace
 from .requesting import HttpStep
 from .reviewing import ReviewStep
-from .steps import AsyncStep, CodeStep, Getter, ModelStep, SaveStep, Step, Values
+from .steps import AsyncStep, CodeStep, Failure, Getter, ModelStep, SaveStep, Step, Values
 
 if TYPE_CHECKING:
     from .nodes import NodeDefinition
@@ -86,9 +87,7 @@ def compile_plan(document: GraphDocument, definitions: Mapping[str, NodeDefiniti
     steps = tuple(compiler.step(node, definitions.get(node.id)) for node in ordered)
     for node, step in zip(ordered, steps, strict=True):
         if node.on_error is not None:
-            definition = definitions.get(node.id)
-            returns = Parameter("value", definition.shape.returns if definition is not None else Any)
-            step.fallback = _constant(node.on_error.value, returns)
+            step.fallback = _fallback(node.on_error, definitions.get(node.id))
     positions = {node.id: index for index, node in enumerate(ordered)}
     steps = tuple(
         step if node.when is None else BranchStep(step, slots[("node", node.when.node)], node.when.arm)
@@ -168,7 +167,8 @@ class _Compiler:
     def _decision(self, node: GraphNode, slot: int) -> Step:
         arguments = node.arguments
         if not node.settings.get("join"):
-            return DecideStep(node, slot, self.getter(arguments["value"]))
+            made = FailedStep if node.settings.get("failed") else DecideStep
+            return made(node, slot, self.getter(arguments["value"]))
         decision, then, otherwise = (self.getter(arguments[name]) for name in ("decision", "then", "otherwise"))
         return JoinStep(node, slot, decision, then, otherwise)
 
@@ -241,6 +241,14 @@ def _bound(
     return lambda values: function(
         *[getter(values) for getter in getters], **{name: getter(values) for name, getter in keywords.items()}
     )
+
+
+def _fallback(on_error: Fallback | Literal["branch"], definition: NodeDefinition | None) -> Callable[[str], Any]:
+    """What stands for the value of a node that fails, from what is said of the failure."""
+    if not isinstance(on_error, Fallback):
+        return Failure
+    value = _constant(on_error.value, Parameter("value", definition.shape.returns if definition is not None else Any))
+    return lambda said: value([])
 
 
 def _constant(value: Any, parameter: Parameter | None) -> Getter:

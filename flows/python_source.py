@@ -16,6 +16,7 @@ from .graph import (
     AttributeStep,
     Branch,
     Constant,
+    Fallback,
     FromInput,
     FromNode,
     GraphDocument,
@@ -27,6 +28,7 @@ from .graph import (
 )
 from .hint_text import read_type, type_source
 from .nodes import node_id
+from .recovering import error_of, is_recovery
 from .triggers import Cron, Kafka
 
 _WIDTH = 110
@@ -192,27 +194,41 @@ class _Writer:
 
     def _decision(self, node: GraphNode) -> Iterator[str]:
         join = next(each for each in self._document.nodes if _is_join(each) and _decision_of(each) == node.id)
-        value = self._text(node.arguments["value"])
-        names = [] if self._natural(node.id, "decide") else [f"name={_literal(node.id)}"]
+        recovers = is_recovery(node)
+        value = self._text(join.arguments["otherwise"] if recovers else node.arguments["value"])
+        verb = "recover" if recovers else "switch" if "equals" in node.settings else "decide"
+        names = [] if self._natural(node.id, verb) else [f"name={_literal(node.id)}"]
         arms = []
-        for arm, name in ((True, "then"), (False, "otherwise")):
-            lines = list(self._level(Branch(node=node.id, arm=arm)))
-            result = self._text(join.arguments[name])
-            if len(lines) == 1 and lines[0].startswith(f"{result} = "):
-                arms.append(f"lambda: {lines[0].removeprefix(f'{result} = ')}")
-            elif lines:
-                function = self._free(f"{re.sub(r'[^0-9A-Za-z_]', '_', node.id)}_{name}".lstrip("_0123456789"))
-                yield ""
-                yield f"def {function}() -> {self._import('typing', 'Any')}:"
-                yield from _indented("\n".join([*lines, f"return {result}"]))
-                yield ""
-                arms.append(function)
-            else:
-                arms.append(f"lambda: {result}")
+        for arm, name in ((True, "then"),) if recovers else ((True, "then"), (False, "otherwise")):
+            text, lines = self._arm(node, join.arguments[name], arm, name)
+            yield from lines
+            arms.append(text)
+        if verb == "switch":
+            arms[0] = f"{{{_literal(node.settings['equals'])}: {arms[0]}}}"
         if not self._natural(join.id, "join"):
             names.append(f"join={_literal(join.id)}")
-        call = f"{self._pw}.decide({', '.join([value, *arms, *names])})"
+        call = f"{self._pw}.{verb}({', '.join([value, *arms, *names])})"
         yield f"{self._variable(join)} = {call}" if join.id in self._used else call
+
+    def _arm(self, node: GraphNode, result: Argument, arm: bool, name: str) -> tuple[str, list[str]]:
+        """The function of one arm, and the lines that define it where it has a name."""
+        error = ""
+        if is_recovery(node) and self._tells_error(node.id):
+            error = self._variables[node.id] = self._free("error")
+        lines = list(self._level(Branch(node=node.id, arm=arm)))
+        text = self._text(result)
+        head = f"lambda {error}:" if error else "lambda:"
+        if len(lines) == 1 and lines[0].startswith(f"{text} = "):
+            return f"{head} {lines[0].removeprefix(f'{text} = ')}", []
+        if not lines:
+            return f"{head} {text}", []
+        function = self._free(f"{re.sub(r'[^0-9A-Za-z_]', '_', node.id)}_{name}".lstrip("_0123456789"))
+        definition = f"def {function}({error}{': str' if error else ''}) -> {self._import('typing', 'Any')}:"
+        return function, ["", definition, *_indented("\n".join([*lines, f"return {text}"])), ""]
+
+    def _tells_error(self, recovery: str) -> bool:
+        arguments = (each for node in self._document.nodes for each in node.arguments.values())
+        return any(error_of(each, {recovery}) for argument in arguments for each in _nodes_in(argument))
 
     def _call(self, node: GraphNode) -> str:
         if node.kind == "review":
@@ -261,8 +277,10 @@ class _Writer:
             limit = f", limit={settings['limit']}" if settings["limit"] != 10_000 else ""
             written, default = f"{self._pw}.query({_literal(settings['sql'])}{limit})", "query"
         options = {key: getattr(node, key) for key in _OPTIONS if getattr(node, key) != usual[key]}
+        if node.on_error == "branch" and usual["on_error"] is None:
+            del options["on_error"]  # recover() says it
         if "on_error" in options:
-            options["on_error"] = node.on_error.value if node.on_error is not None else "fail"
+            options["on_error"] = node.on_error.value if isinstance(node.on_error, Fallback) else "fail"
         return written, default, options
 
     def _request(self, node: GraphNode) -> str:
@@ -311,7 +329,7 @@ class _Writer:
 
     def _inline(self, node: GraphNode, usual_name: str, usual: Mapping[str, Any]) -> list[str]:
         named = [] if self._natural(node.id, usual_name) else [f"name={_literal(node.id)}"]
-        if node.on_error is not None:
+        if isinstance(node.on_error, Fallback):
             named.append(f"on_error={_literal(node.on_error.value)}")
         return [*named, *(f"{key}={getattr(node, key)!r}" for key in usual if getattr(node, key) != usual[key])]
 
@@ -342,7 +360,7 @@ class _Writer:
     def _text(self, argument: Argument) -> str:
         if isinstance(argument, FromInput | FromNode):
             text = argument.input if isinstance(argument, FromInput) else self._variables[argument.node]
-            for step in argument.path:
+            for step in () if self._is_error(argument) else argument.path:
                 text += f".{step.attribute}" if isinstance(step, AttributeStep) else f"[{_literal(step.item)}]"
             return text
         if isinstance(argument, Constant):
@@ -350,6 +368,9 @@ class _Writer:
         if isinstance(argument, ListOf):
             return f"[{', '.join(map(self._text, argument.list))}]"
         return f"{{{', '.join(f'{_literal(key)}: {self._text(part)}' for key, part in argument.object.items())}}}"
+
+    def _is_error(self, argument: FromInput | FromNode) -> bool:
+        return isinstance(argument, FromNode) and is_recovery(self._document.node(argument.node))
 
 
 def _nodes_in(argument: Argument) -> Iterator[FromNode]:

@@ -7,6 +7,7 @@ import contextvars
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +36,13 @@ class Skipped(Enum):
     SKIPPED = "skipped"
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The value of a node that has failed where the graph goes on from there (flows/recovering.py)."""
+
+    error: str
+
+
 class Suspended(Exception):
     """A node waits for something that may take days; the run gives its process back."""
 
@@ -59,8 +67,8 @@ class Step:
         self.retries = node.retries
         self.backoff = node.backoff
         self.timeout = node.timeout
-        # Its value if it fails; filled by the compiler.
-        self.fallback: Getter | None = None
+        # Its value if it fails, from what is said of the failure; filled by the compiler.
+        self.fallback: Callable[[str], Any] | None = None
         self.timeout_ns = int(node.timeout * 1e9) if node.timeout else _NEVER
         # Positions in the plan, filled by the compiler.
         self.needs: frozenset[int] = frozenset()
@@ -76,6 +84,9 @@ class Step:
 
     def note_on_loop(self, took_ns: int) -> None:
         """Learn how long `try_quick` took."""
+
+    async def keep(self, values: Values, executor: Executor) -> None:
+        """Let the value that stands for a failure last as long as one that the node gave."""
 
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
         """The node's value, off the event loop where it would hold it up."""

@@ -42,10 +42,11 @@ if TYPE_CHECKING:
     from .flows.calling import call
     from .flows.context import RunContext
     from .flows.context import current as context
-    from .flows.deciding import decide
+    from .flows.deciding import decide, switch
     from .flows.mapping import map
     from .flows.nodes import model, node, query, save
     from .flows.notifying import notify
+    from .flows.recovering import recover
     from .flows.requesting import http
     from .flows.reviewing import Decision, review
     from .flows.secret_values import secret
@@ -92,9 +93,11 @@ __all__ = [
     "notify",
     "page",
     "query",
+    "recover",
     "review",
     "save",
     "secret",
+    "switch",
     "ui",
     "view",
     "view_for",
@@ -110,8 +113,9 @@ _HOMES = {
     "Worklet": ".flows.worklet",
     "cron": ".flows.triggers",
     "call": ".flows.calling",
-    "decide": ".flows.deciding",
+    **dict.fromkeys(("decide", "switch"), ".flows.deciding"),
     "http": ".flows.requesting",
+    "recover": ".flows.recovering",
     "notify": ".flows.notifying",
     **dict.fromkeys(("Decision", "review"), ".flows.reviewing"),
     "map": ".flows.mapping",

@@ -54,8 +54,8 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 NAMES = st.sampled_from(["a", "b", "order", "pw", "total", "one", "result", "Any", "list", "code", "größe"])
-IDS = ["one", "two", "one_2", "decide", "join", "join_2", "map_one", "query", "the node", "class", "7", "pw", "pw_2",
-       "ß-x", "renamed", "save_t", "a.b", "a", "order", "sum"]  # fmt: skip
+IDS = ["one", "two", "one_2", "decide", "join", "join_2", "map_one", "query", "switch", "recover", "error", "the node",
+       "class", "7", "pw", "pw_2", "ß-x", "renamed", "save_t", "a.b", "a", "order", "sum"]  # fmt: skip
 TYPES = {"int": 1, "str": "x", "Any": None, "list[float]": [1.0], "dict[str, int] | None": None, "Literal['a', 3]": 3,
          "code:Pair": {"left": 1, "right": 3}}  # fmt: skip
 
@@ -80,7 +80,7 @@ class Drawing:
         sorts: list[Any] = [st.builds(lambda value: {"constant": value}, VALUES)]
         if values:
             whole = st.sampled_from(values)
-            sorts += [whole, whole.map(lambda each: {**each, "path": path} if "node" in each else each)]
+            sorts += [whole, whole.map(lambda each: {"path": path, **each} if "node" in each else each)]
             sorts.append(st.lists(whole, max_size=2).map(lambda parts: {"list": [*parts, {"constant": 1}]}))
             sorts.append(st.dictionaries(WORDS, whole, max_size=2).map(lambda parts: {"object": parts}))
         drawn: dict[str, Any] = self.draw(st.one_of(sorts))
@@ -104,6 +104,8 @@ class Drawing:
             kind = self.draw(st.sampled_from(kinds))
             seen = [*values, *given]
             entry = self.decision(seen, when, depth) if kind == "decide" else self.entry(kind, seen, when)
+            if kind != "decide" and depth < 2 and not self.draw(st.integers(0, 5)):
+                entry = self.recovery(entry, seen, when, depth)
             given.append({"node": entry["id"]})
         return given
 
@@ -152,8 +154,29 @@ class Drawing:
         self.nodes.append(entry)
         return entry
 
+    def recovery(
+        self, entry: dict[str, Any], seen: list[dict[str, Any]], when: dict[str, Any] | None, depth: int
+    ) -> dict[str, Any]:
+        """Another way for when a node fails; the node that joins both."""
+        entry["on_error"] = "branch"
+        path = self.draw(st.lists(st.sampled_from([{"item": "k"}, {"attribute": "error"}]), max_size=2))
+        path = path if "function" not in entry else path[:1] and [{"item": 0}]
+        decision = {"id": self.new_id(), "kind": "decide", "when": when, "settings": {"failed": True},
+                    "arguments": {"value": {"node": entry["id"]}}}  # fmt: skip
+        self.nodes.append(decision)
+        error = {"node": decision["id"], "path": [{"attribute": "error"}]}
+        inside = self.level([*seen, error], {"node": decision["id"], "arm": True}, depth + 1)
+        then = {"list": [*inside, error]} if self.draw(st.booleans()) else {"list": inside}
+        join = {"id": self.new_id(), "kind": "decide", "when": when, "settings": {"join": True},
+                "arguments": {"decision": {"node": decision["id"]}, "then": then,
+                              "otherwise": {"node": entry["id"], "path": path}}}  # fmt: skip
+        self.nodes.append(join)
+        return join
+
     def decision(self, seen: list[dict[str, Any]], when: dict[str, Any] | None, depth: int) -> dict[str, Any]:
         decision = {"id": self.new_id(), "kind": "decide", "when": when, "arguments": {"value": self.argument(seen)}}
+        if self.draw(st.booleans()):
+            decision["settings"] = {"equals": self.draw(st.none() | st.booleans() | st.integers() | WORDS)}
         self.nodes.append(decision)
         arms = {}
         for arm, name in ((True, "then"), (False, "otherwise")):

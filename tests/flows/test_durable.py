@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from prefect_worklets.connectors.errors import BadInput, NodeFailed, TookTooLong
 from prefect_worklets.flows.nodes import node
+from prefect_worklets.flows.recovering import recover
 from prefect_worklets.flows.requesting import http
 from prefect_worklets.flows.worklet import worklet
 from pydantic import BaseModel
@@ -70,6 +71,16 @@ def breaking() -> int:
     return broken()
 
 
+@node
+def instead(value: int, why: str) -> int:
+    return -value if "no" in why else 0
+
+
+@worklet
+def guarded(value: int) -> int:
+    return recover(broken(), lambda error: instead(value, error))
+
+
 @pytest.fixture(scope="module")
 def prefect() -> Iterator[None]:
     from prefect.testing.utilities import prefect_test_harness
@@ -86,6 +97,12 @@ async def test_the_flow_gives_what_the_call_gives() -> None:
     assert await total.flow(Pair(a=1, b=2)) == direct == 3
     assert calls == ["right", "right"]
     assert await total.flow(pair={"a": 2, "b": 3}) == 5
+
+
+@pytest.mark.usefixtures("prefect")
+async def test_the_flow_goes_on_from_a_failure() -> None:
+    assert await guarded.flow(5) == -5
+    assert guarded(5) == -5
 
 
 def test_the_flow_has_name_and_parameters_of_the_worklet() -> None:

@@ -79,6 +79,18 @@ def boom(a: int) -> int:
 
 
 @pw.node
+def wants_even(a: int) -> int:
+    if a % 2:
+        raise ValueError(f"{a} is odd")
+    return a
+
+
+@pw.node
+def length(text: str) -> int:
+    return len(text) % 7
+
+
+@pw.node
 def flaky(a: int, key: str) -> int:
     tries[pw.context().run_id, key] += 1
     if tries[pw.context().run_id, key] < 3:
@@ -112,7 +124,11 @@ class Drawn:
         given: list[dict[str, Any]] = []
         for _ in range(self.draw(st.integers(least, 3))):
             value = self.draw(st.sampled_from([*values, *given]))
-            sort = self.draw(st.sampled_from([*PLAIN, "map", "flaky", "sum", *(["decide"] if depth < 2 else [])]))
+            sort = self.draw(
+                st.sampled_from(
+                    [*PLAIN, "map", "flaky", "sum", *(["decide", "switch", "recover"] if depth < 2 else [])]
+                )
+            )
             given.append(self.one(sort, value, [*values, *given], when, depth))
         return given
 
@@ -128,17 +144,38 @@ class Drawn:
         if sort == "flaky":
             key = {"constant": str(len(self.nodes))}
             return self.node("flaky", when, {"a": value, "key": key}, retries=2)
-        if sort != "decide":
+        if sort == "recover":
+            return self.recovery(value, seen, when, depth)
+        if sort not in ("decide", "switch"):
             return self.node(sort, when, {"a": value})
-        truth = self.node("odd", when, {"a": value})
+        truth = self.node("odd", when, {"a": value}) if sort == "decide" else value
         id = f"decide_{len(self.nodes)}"
-        self.nodes.append({"id": id, "kind": "decide", "arguments": {"value": truth}, "when": when})
+        settings = {"equals": self.draw(st.integers(0, 3))} if sort == "switch" else {}
+        self.nodes.append(
+            {"id": id, "kind": "decide", "arguments": {"value": truth}, "settings": settings, "when": when}
+        )
         arms = {}
         for arm, name in ((True, "then"), (False, "otherwise")):
             inside = self.level(seen, {"node": id, "arm": arm}, depth + 1, 0)
             branch = {"node": id, "arm": arm}
             arms[name] = self.node("total", branch, {"a": {"list": inside}}) if inside else value
         arguments = {"decision": {"node": id}, **arms}
+        join = {"id": f"join_{id}", "kind": "decide", "settings": {"join": True}, "arguments": arguments, "when": when}
+        self.nodes.append(join)
+        return {"node": join["id"]}
+
+    def recovery(self, value: dict[str, Any], seen: list[dict[str, Any]], when: Any, depth: int) -> dict[str, Any]:
+        source = self.node("wants_even", when, {"a": value}, on_error="branch", retries=self.draw(st.integers(0, 1)))
+        id = f"recover_{len(self.nodes)}"
+        settings = {"failed": True}
+        self.nodes.append(
+            {"id": id, "kind": "decide", "arguments": {"value": source}, "settings": settings, "when": when}
+        )
+        branch = {"node": id, "arm": True}
+        told = self.node("length", branch, {"text": {"node": id, "path": [{"attribute": "error"}]}})
+        inside = self.level([*seen, told], branch, depth + 1, 0)
+        then = self.node("total", branch, {"a": {"list": [*inside, told]}})
+        arguments = {"decision": {"node": id}, "then": then, "otherwise": source}
         join = {"id": f"join_{id}", "kind": "decide", "settings": {"join": True}, "arguments": arguments, "when": when}
         self.nodes.append(join)
         return {"node": join["id"]}
@@ -179,9 +216,10 @@ class Outcome:
 
 def outcome(state: str, output: bytes | None, error: dict[str, Any] | None, entries: list[list[Any]]) -> Outcome:
     told = {key: error[key] for key in ("type", "status", "detail", "errors", "node")} if error else None
-    states = {entry[0]: entry[2] for entry in entries}
+    # With what was said of a node whose failure the graph took care of.
+    states = {entry[0]: f"{entry[2]} {entry[5] or ''}" for entry in entries}
     assert len(states) == len(entries)  # each node once
-    failures = {entry[0]: entry[5] for entry in entries if entry[5]}
+    failures = {entry[0]: entry[5] for entry in entries if entry[5] and entry[2] != "completed"}
     return Outcome(state, None if output is None else orjson.loads(output), told, states, failures)
 
 
