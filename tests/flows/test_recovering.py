@@ -176,7 +176,10 @@ def test_outside_of_a_definition_they_are_plain_python():
             lambda item: [found := price(item), pw.recover(found, lambda: None)],
             "the output takes its value, which is not there if",
         ),
-        (lambda item: [found := price(item), double(found), pw.recover(found, lambda: None)], "there if 'price' fails"),
+        (
+            lambda item: [found := slow_price(item), double(found), pw.recover(found, lambda: 0)],
+            "if 'slow_price' fails",
+        ),
         (lambda item: pw.switch(item, {}), "no cases"),
         (lambda item: pw.switch(item, {"a": 1}), "the case 'a' that is no function"),
         (lambda item: pw.switch(item, {(1, 2): lambda: 1}), "the case (1, 2)"),
