@@ -10,6 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from ..connectors.errors import DefinitionError
+from .caching import faults_of as cache_faults_of
 from .faults import DefinitionFault, Place, definition_fault, did_you_mean, pointer_to
 from .graph import (
     ACTING_KINDS,
@@ -160,6 +161,8 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
             msg = f"nodes of the kind {node.kind!r} can't run in this version."
             yield _at(document, node, msg, f"use one of {runnable}", "kind")
             continue
+        for cache_msg, cache_fix in cache_faults_of(node):
+            yield _at(document, node, cache_msg, cache_fix, "cache")
         arguments, settings = RUNNABLE_KINDS[node.kind]
         if node.kind in ("node", "map") and not node.function:
             yield _at(document, node, "it names no function.", "set function to `module:name`", "function")

@@ -20,6 +20,7 @@ from ..connectors.access import Principal
 from ..connectors.blanking import Blanks
 from ..connectors.errors import BadInput, DefinitionError, NodeFailed, TookTooLong, WorkletsError
 from ..connectors.secrets import Secrets
+from .caching import ResultCache
 from .context import CURRENT, Models, RunContext, Services
 from .plan import Plan
 from .steps import NOT_QUICK, SKIPPED, Step, Suspended
@@ -78,6 +79,7 @@ class Engine:
     ) -> None:
         self.services = services or Services(models=models)
         self.timeout = timeout
+        self.cache = ResultCache()
         self.executor = ThreadPoolExecutor(threads, thread_name_prefix="worklet-node")
 
     def context(

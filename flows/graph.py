@@ -134,6 +134,9 @@ class GraphNode(_Part):
         description='Its value if it fails; null fails the run; "branch" where a decision with the setting `failed` '
         "takes it.",
     )
+    cache: float | None = Field(
+        default=None, gt=0, description="Seconds for which the same arguments give the same result."
+    )
     when: Branch | None = Field(default=None, description="Run only if the decision went this way.")
     quick: bool | None = Field(default=None, description="Run on the event loop: yes, no, or as measured (null).")
     input_schema: dict[str, Any] = Field(default_factory=dict)

@@ -55,7 +55,13 @@ def mapped(inner: NodeDefinition, at_once: int = AT_ONCE, options: NodeOptions |
     """A map over the code of a node, as a definition of its own. Raises DefinitionError for wrong options."""
     settings: dict[str, JsonValue] = {"over": inner.shape.parameters[0].name, "at_once": at_once}
     made = replace(
-        inner, kind="map", on_error=None, name=f"map_{inner.name}", shape=_lifted(inner.shape), settings=settings
+        inner,
+        kind="map",
+        on_error=None,
+        cache=None,
+        name=f"map_{inner.name}",
+        shape=_lifted(inner.shape),
+        settings=settings,
     )
     return changed(made, options or NodeOptions())
 

@@ -46,6 +46,7 @@ class NodeDefinition:
     backoff: float = 0.0
     timeout: float | None = None
     on_error: Fallback | None = None
+    cache: float | None = None
     quick: bool | None = None
     description: str = ""
     place: Place | None = None
@@ -71,6 +72,7 @@ class NodeOptions(TypedDict, total=False):
     backoff: float
     timeout: float | None
     on_error: JsonValue
+    cache: float | None
     quick: bool | None
 
 
@@ -105,6 +107,8 @@ def _misfits(definition: NodeDefinition) -> Iterator[str]:
         yield f"backoff is {definition.backoff} seconds; it is 0 or more."
     if definition.timeout is not None and definition.timeout <= 0:
         yield f"timeout is {definition.timeout} seconds; it is more than 0, or None."
+    if definition.cache is not None and definition.cache <= 0:
+        yield f"cache is {definition.cache} seconds; it is more than 0, or None."
     adapter = adapter_of(definition.shape.returns) if definition.on_error is not None else None
     if adapter is not None and definition.on_error is not None:
         try:
@@ -171,6 +175,7 @@ def node(
     backoff: float = 0.0,
     timeout: float | None = None,
     on_error: JsonValue = "fail",
+    cache: float | None = None,
     quick: bool | None = None,
     name: str | None = None,
 ) -> NodeDecorator: ...
@@ -184,6 +189,7 @@ def node(
     backoff: float = 0.0,
     timeout: float | None = None,
     on_error: JsonValue = "fail",
+    cache: float | None = None,
     quick: bool | None = None,
     name: str | None = None,
 ) -> Any:
@@ -194,6 +200,8 @@ def node(
         backoff: seconds before the first repeat; each further wait doubles.
         timeout: seconds that one attempt may take.
         on_error: "fail", or the node's value if all attempts fail.
+        cache: seconds for which the same arguments give the same result without running the code; in the memory of the
+            process that runs it. For code that neither acts on the outside nor asks who its run is for.
         quick: True runs a plain function on the event loop (for well under a millisecond, no waiting), False in a
             thread; None decides by measuring.
         name: the node's name in the graph; the function's own if None.
@@ -218,6 +226,8 @@ def node(
             description=(inspect.getdoc(function) or "").partition("\n\n")[0],
             place=_place_of(function),
         )
+        if cache is not None:
+            definition = changed(definition, {"cache": cache})
         if on_error != "fail":
             definition = changed(definition, {"on_error": on_error})
         return Node(function, definition)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import ValidationError
 
 from ..connectors.errors import DefinitionError
+from .caching import CachedStep
 from .calling import CallStep
 from .deciding import BranchStep, DecideStep, FailedStep, JoinStep
 from .faults import definition_fault
@@ -84,7 +85,7 @@ def compile_plan(document: GraphDocument, definitions: Mapping[str, NodeDefiniti
     for index, node in enumerate(ordered):
         slots[("node", node.id)] = len(document.inputs) + index
     compiler = _Compiler(slots, {node.id: node for node in ordered})
-    steps = tuple(compiler.step(node, definitions.get(node.id)) for node in ordered)
+    steps = tuple(compiler.cached(node, compiler.step(node, definitions.get(node.id))) for node in ordered)
     for node, step in zip(ordered, steps, strict=True):
         if node.on_error is not None:
             step.fallback = _fallback(node.on_error, definitions.get(node.id))
@@ -163,6 +164,12 @@ class _Compiler:
             else f"the kind {node.kind!r} can't run"
         )
         raise DefinitionError("A graph can't be run.", faults=[definition_fault(what, node=node.id)])
+
+    def cached(self, node: GraphNode, step: Step) -> Step:
+        """The step, which keeps what it gives if the node says so."""
+        if node.cache is None:
+            return step
+        return CachedStep(step, [self.getter(each) for _, each in sorted(node.arguments.items())], node.cache)
 
     def _decision(self, node: GraphNode, slot: int) -> Step:
         arguments = node.arguments

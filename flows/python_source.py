@@ -32,7 +32,7 @@ from .recovering import error_of, is_recovery
 from .triggers import Cron, Kafka
 
 _WIDTH = 110
-_OPTIONS = ("retries", "backoff", "timeout", "on_error", "quick")
+_OPTIONS = ("retries", "backoff", "timeout", "on_error", "cache", "quick")
 
 
 def python_source(document: GraphDocument, code: Code) -> str:
@@ -247,7 +247,7 @@ class _Writer:
     def _node(self, node: GraphNode) -> tuple[str, str, dict[str, Any]]:
         """How the node is written, the name that it has if nothing is said, and its options that are not as usual."""
         settings = node.settings
-        usual: Mapping[str, Any] = {"retries": 0, "backoff": 0.0, "timeout": None, "on_error": None, "quick": None}
+        usual: Mapping[str, Any] = {**dict.fromkeys(_OPTIONS), "retries": 0, "backoff": 0.0}
         if node.kind in ("node", "map"):
             path = str(node.function)
             module, _, name = path.partition(":")
@@ -291,7 +291,7 @@ class _Writer:
         if isinstance(returns, str):
             parts.append(f"returns={self._type(returns)}")
         repeats = 2 if method in ("GET", "HEAD", "PUT", "DELETE") else 0
-        usual = {"retries": repeats, "backoff": 0.5, "timeout": 30.0}
+        usual = {"retries": repeats, "backoff": 0.5, "timeout": 30.0, "cache": None}
         parts += self._inline(node, "http", usual)
         if node.settings["max_bytes"] != 10_000_000:
             parts.append(f"max_bytes={node.settings['max_bytes']}")

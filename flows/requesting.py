@@ -52,6 +52,7 @@ def http(
     timeout: float = TIMEOUT,
     max_bytes: int = MAX_BYTES,
     on_error: Any = "fail",
+    cache: float | None = None,
 ) -> Any:
     """Send a request: `pw.http("GET", "https://api.example.com/users/{id}", path={"id": user.id}, returns=User)`.
 
@@ -72,6 +73,7 @@ def http(
         timeout: seconds that one attempt may take.
         max_bytes: the largest answer.
         on_error: "fail", or the node's value if all attempts fail.
+        cache: seconds for which the same GET gives the same answer without being sent.
 
     Raises:
         DefinitionError: outside a worklet's definition.
@@ -96,6 +98,8 @@ def http(
         backoff=backoff,
         timeout=timeout,
     )
+    if cache is not None:
+        definition = changed(definition, {"cache": cache})
     if on_error != "fail":
         definition = changed(definition, {"on_error": on_error})
     return trace.place(definition, (), given)

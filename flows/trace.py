@@ -82,6 +82,7 @@ class Trace:
                 backoff=definition.backoff,
                 timeout=definition.timeout,
                 on_error=definition.on_error,
+                cache=definition.cache,
                 quick=definition.quick,
                 when=self.branches[-1] if self.branches else None,
                 input_schema=_inputs_schema(shape.parameters) if definition.function else {},

@@ -150,6 +150,8 @@ class Drawing:
         if kind not in ("http", "call") and draw(st.booleans()):
             changes = {"retries": st.integers(0, 3), "backoff": st.just(0.5), "timeout": st.none() | st.just(2.5),
                        "quick": st.none() | st.booleans()}  # fmt: skip
+            if kind in ("node", "map", "query"):
+                changes["cache"] = st.none() | st.just(60.0)
             entry |= draw(st.fixed_dictionaries({}, optional=changes))
         self.nodes.append(entry)
         return entry
