@@ -303,6 +303,15 @@ class Run(StoreTable, table=True):
     recorded_us: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class RunDetails(StoreTable, table=True):
+    """What is kept of a run's nodes for people, as JSON by node; of the newest runs that have any."""
+
+    __tablename__ = "run_details"
+    run_id: str = Field(primary_key=True)
+    started_us: int = Field(sa_type=BigInteger, index=True)
+    content: bytes = Field(sa_type=LargeBinary)
+
+
 class SubmittedRun(StoreTable, table=True):
     """A run that was accepted to be done later. It is held by the process that does it, for as long as it says so."""
 

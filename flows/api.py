@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ..connectors.access import Role
+from ..connectors.blanking import Blanks
 from ..connectors.errors import BadInput
 from ..connectors.files import FileStore
 from ..connectors.store import Store
@@ -26,6 +27,7 @@ from .files_api import FilesApi
 from .openapi import Paths, openapi
 from .recent import RecentRuns
 from .registry import Registry
+from .run_nodes import RunNodes
 from .runs_api import RunsApi
 from .submitted import SubmittedRuns
 from .versions import WorkletVersions
@@ -46,6 +48,7 @@ def routes(
     changes: Changes | None = None,
     callback_of: Callable[[str], dict[str, Any] | None] = lambda _: None,
     more_paths: Iterable[Callable[[], Paths]] = (),
+    run_nodes: RunNodes | None = None,
 ) -> list[BaseRoute]:
     """The routes of worklets, projects, runs, tables, files and the OpenAPI document.
 
@@ -58,14 +61,24 @@ def routes(
         nodes_of: the node entries of a submitted run that is under way in this process.
         callback_of: how far the callback of a submitted run is.
         changes: tells when a submitted run begins or ends in this process.
+        run_nodes: what is known of the nodes of runs; without it only what the store has.
         more_paths: give other rooms' paths for the OpenAPI document.
     """
     recent = recent if recent is not None else RecentRuns()
+    versions = WorkletVersions(store, registry.folder)
     return [
         *WorkletsApi(registry, guard, store, tuple(more_paths)).routes(),
-        *VersionsApi(registry, guard, WorkletVersions(store, registry.folder)).routes(),
+        *VersionsApi(registry, guard, versions).routes(),
         *RunsApi(
-            registry, guard, store, recent, submitted or SubmittedRuns(store), nodes_of, changes, callback_of
+            registry,
+            guard,
+            store,
+            recent,
+            submitted or SubmittedRuns(store),
+            nodes_of,
+            changes,
+            callback_of,
+            run_nodes or RunNodes(store, versions, recent, lambda _: None, Blanks()),
         ).routes(),
         *FilesApi(guard, files).routes(),
     ]

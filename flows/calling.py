@@ -237,6 +237,7 @@ def _record(
     execution: Execution, live: LiveWorklet, parent: RunContext, started_us: int, body: bytes, output: bytes | None
 ) -> RunRecord:
     from .engine import error_record
+    from .node_details import details_of
 
     error = execution.error
     failed = next((entry[0] for entry in execution.entries if entry[2] in ("failed", "timed-out")), None)
@@ -244,6 +245,8 @@ def _record(
         execution.context.run_id, live.name, live.version, "call", parent.owner, execution.state, started_us,
         execution.elapsed_us, body, output, error_record(error, failed) if error is not None else None,
         execution.entries, parent.run_id,
+        # As of the run that called it: a submitted one keeps all.
+        details_of(execution) if parent.checkpoints is not None or execution.state != "completed" else None,
     )  # fmt: skip
 
 

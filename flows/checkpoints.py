@@ -17,12 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from .context import RunContext
 from .plan import Plan
 from .steps import NOT_QUICK, Step, Values
 
 logger = logging.getLogger(__name__)
 
+# Read by no run: its name begins with a dot.
+_NOTE = ".note"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -64,6 +68,19 @@ class Checkpoints:
             except Exception as error:
                 logger.warning("[run %s] the kept result of node %r cannot be read: %s", run_id, path.name, error)
         return found
+
+    def note(self, run_id: str, entries: list[list[Any]], details: bytes | None) -> None:
+        """Keep what people may see of a run that waits: its nodes' entries and details. Deleted with its results."""
+        place = self._place(run_id)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (place / _NOTE).write_bytes(orjson.dumps([entries, orjson.Fragment(details or b"null")], default=str))
+
+    def noted(self, run_id: str) -> tuple[list[list[Any]], bytes | None] | None:
+        """What `note` kept."""
+        if not _RUN_ID.fullmatch(run_id) or not (path := self._place(run_id) / _NOTE).is_file():
+            return None
+        entries, details = orjson.loads(path.read_bytes())
+        return entries, orjson.dumps(details) if details is not None else None
 
     def copy(self, source: str, target: str) -> None:
         """Let a run begin with what another one has."""

@@ -103,7 +103,10 @@ class RunContext:
         "callers",
         "checkpoints",
         "engine",
+        "failures",
+        "lines",
         "model_versions",
+        "node",
         "principal",
         "root",
         "run_id",
@@ -128,6 +131,10 @@ class RunContext:
         self.called: dict[str, int] = {}
         # The submitted run, where this one was called by another.
         self.root: str | None = None
+        # What people see of its nodes: failed attempts by node, and (µs, node, level, text) of what was logged.
+        self.node: str | None = None  # whose quick code runs or ran last
+        self.failures: dict[str, list[str]] | None = None
+        self.lines: list[tuple[int, str, str, str]] | None = None
         self._began = time.perf_counter()
 
     @property
@@ -172,6 +179,8 @@ NO_MODELS = (
     "or give them with `worklet.with_models(...)`."
 )
 CURRENT: ContextVar[RunContext | None] = ContextVar("worklets_run", default=None)
+# The node whose awaited code runs; set for code and maps alone.
+NODE: ContextVar[str | None] = ContextVar("worklets_node", default=None)
 _MODELS: ContextVar[Models | None] = ContextVar("worklets_models", default=None)
 
 

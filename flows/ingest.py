@@ -17,12 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError, StatementError
 
 from ..connectors.store import Store
-from ..connectors.tables import JournalPosition, Run
+from ..connectors.tables import JournalPosition, Run, RunDetails
 from .journal import SUFFIX
 from .journal_lines import BadLine, Row, parse_line
 
@@ -32,6 +32,9 @@ _READ_BYTES = 4 << 20
 # The longest wait between two looks at an idle folder; a busy one is looked at again at once.
 _IDLE_WAITS_S = (0.005, 0.01, 0.02, 0.05)
 _NAMELESS_AFTER_S = 60.0
+# Runs whose details are kept, and how many more there may be before the oldest are deleted.
+MOST_DETAILS = 10_000
+_SLACK = 500
 _TROUBLE_WAITS_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -64,10 +67,17 @@ class Ingest:
         folder: the journal's folder.
         batch: how many lines go into one transaction at most.
         on_rows: called after rows have been added.
+        most_details: of how many runs, the newest, the details of their nodes are kept.
     """
 
     def __init__(
-        self, store: Store, folder: Path, *, batch: int = 2000, on_rows: Callable[[], None] | None = None
+        self,
+        store: Store,
+        folder: Path,
+        *,
+        batch: int = 2000,
+        on_rows: Callable[[], None] | None = None,
+        most_details: int = MOST_DETAILS,
     ) -> None:
         self.store = store
         self.folder = folder
@@ -75,8 +85,12 @@ class Ingest:
         self._batch = batch
         self._on_rows = on_rows
         self._open: dict[str, _Reading] = {}
+        self._most_details = most_details
+        self._new_details = 0
         insert = sqlite.insert if store.is_sqlite else postgresql.insert
         runs, positions = Run.__table__, JournalPosition.__table__  # type: ignore[attr-defined]
+        self._details = RunDetails.__table__  # type: ignore[attr-defined]
+        self._insert_details = insert(self._details).on_conflict_do_nothing(index_elements=["run_id"])
         self._insert_runs = insert(runs).on_conflict_do_nothing(index_elements=["id"])
         move = insert(positions)
         self._move_position = move.on_conflict_do_update(
@@ -186,8 +200,29 @@ class Ingest:
         with self.store.session() as session:
             connection = session.connection()
             if rows:
-                connection.execute(self._insert_runs, rows)
+                self._add(connection, rows)
             connection.execute(self._move_position, {"journal": reading.path.name, "offset": end})
+
+    def _add(self, connection: Connection, rows: list[Row]) -> None:
+        runs = [{name: value for name, value in row.items() if name != "details"} for row in rows]
+        connection.execute(self._insert_runs, runs)
+        details = [
+            {"run_id": row["id"], "started_us": row["started_us"], "content": row["details"]}
+            for row in rows
+            if row["details"] is not None
+        ]
+        if details:
+            connection.execute(self._insert_details, details)
+            self._new_details += len(details)
+        if self._new_details >= _SLACK:
+            self._new_details = 0
+            self._forget_details(connection)
+
+    def _forget_details(self, connection: Connection) -> None:
+        """Delete those of the oldest runs, beyond the number that is kept."""
+        at = self._details.c.started_us
+        last = select(at).order_by(at.desc()).offset(self._most_details).limit(1).scalar_subquery()
+        connection.execute(delete(self._details).where(at <= last))
 
     def _only_storable(self, reading: _Reading, rows: list[Row]) -> list[Row]:
         """The rows that the database takes one by one; the others are set aside, or they would stop all behind them."""
@@ -195,7 +230,7 @@ class Ingest:
         for row in rows:
             try:
                 with self.store.session() as session:
-                    session.connection().execute(self._insert_runs, [row])
+                    self._add(session.connection(), [row])
                 storable.append(row)
             except (DataError, IntegrityError, StatementError) as error:
                 if isinstance(error, OperationalError | InterfaceError):

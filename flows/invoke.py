@@ -25,6 +25,7 @@ from ..connectors.web import Guard, check_scope, problem
 from .engine import Engine, Execution, error_record
 from .forms import as_input
 from .journal import Journal, RunRecord
+from .node_details import Sampling, details_of
 from .recent import RecentRuns
 from .registry import LiveWorklet, Registry
 from .reviewing import NEEDS_A_RUN
@@ -101,6 +102,7 @@ class InvokeApp:
         self.body_limit = body_limit
         # By worklet and state, from the first node's start to the last one's end.
         self.meters: Meters[tuple[str, str]] = meters if meters is not None else Meters()
+        self._sampling = Sampling()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry."""
@@ -262,6 +264,8 @@ class InvokeApp:
             output,
             error_record(error, _failed_node(execution.entries)) if error is not None else None,
             execution.entries,
+            None,
+            details_of(execution) if self._sampling.wants(live.name, execution.state, started_us) else None,
         )
         if (recorded is not None and len(recorded) > _LARGE) or (output is not None and len(output) > _LARGE):
             await asyncio.to_thread(self.journal.append, record)

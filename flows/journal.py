@@ -33,7 +33,8 @@ class RunRecord:
     """One finished run. Times are microseconds (`started_us` since 1970); `input` and `output` are JSON as sent.
 
     `nodes` holds `[node id, kind, state, start offset µs, duration µs, error or null]` for each node, in the order of
-    their start; states are completed, failed, skipped and timed-out. `parent` is the run that called this one.
+    their start; states are completed, failed, skipped and timed-out. `parent` is the run that called this one,
+    `details` what is kept of its nodes for people (flows/node_details.py).
     """
 
     id: str
@@ -49,6 +50,7 @@ class RunRecord:
     error: dict[str, Any] | None = None
     nodes: list[list[Any]] = field(default_factory=list)
     parent: str | None = None
+    details: bytes | None = None
 
 
 def without_secrets(record: RunRecord, blanks: Blanks) -> RunRecord:
@@ -61,6 +63,7 @@ def without_secrets(record: RunRecord, blanks: Blanks) -> RunRecord:
         output=blanks.json(record.output),
         error=blanks.data(record.error),
         nodes=blanks.data(record.nodes),
+        details=blanks.json(record.details),
     )
 
 
@@ -128,6 +131,7 @@ class Journal:
             record.error,
             record.nodes,
             record.parent,
+            orjson.Fragment(record.details) if record.details else None,
         )
         return orjson.dumps(entry, default=str, option=orjson.OPT_APPEND_NEWLINE)
 

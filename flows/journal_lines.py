@@ -24,8 +24,11 @@ _COLUMNS = (
     "error",
     "nodes",
     "parent",
+    "details",
 )
-_JSON_COLUMNS = ("input", "output")
+_JSON_COLUMNS = ("input", "output", "details")
+# A line of before runs had parents, and of before nodes had details, is shorter.
+_LATER_COLUMNS = 2
 
 
 class BadLine(Exception):
@@ -35,8 +38,8 @@ class BadLine(Exception):
 def parse_line(line: bytes) -> Row:
     """The run that a journal line holds. Raises BadLine."""
     entry = _load(line)
-    if isinstance(entry, list) and len(entry) == len(_COLUMNS):
-        entry.append(None)  # a line of before runs had parents
+    if isinstance(entry, list) and 0 < len(_COLUMNS) + 1 - len(entry) <= _LATER_COLUMNS:
+        entry += [None] * (len(_COLUMNS) + 1 - len(entry))
     if not isinstance(entry, list) or len(entry) != len(_COLUMNS) + 1:
         raise BadLine("it is no list of the expected length")
     if entry[0] != LINE_FORMAT:

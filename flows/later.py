@@ -16,6 +16,7 @@ from .changes import Changes
 from .checkpoints import Checkpoints
 from .engine import Engine, Execution, error_record
 from .journal import Journal, RunRecord
+from .node_details import details_of
 from .recent import RecentRuns
 from .registry import LiveWorklet, Registry
 from .reviews import has_open
@@ -75,9 +76,20 @@ class LaterRuns:
         self._wake.set()
 
     def nodes(self, run_id: str) -> list[list[Any]] | None:
-        """The node entries of a run that is under way here, as far as it is."""
+        """The node entries of a run that goes on here or waits, as far as it is."""
         execution = self._executions.get(run_id)
-        return None if execution is None else list(execution.entries)
+        if execution is not None:
+            return list(execution.entries)
+        noted = self._checkpoints.noted(run_id)
+        return None if noted is None else noted[0]
+
+    def details(self, run_id: str) -> bytes | None:
+        """What is kept of the nodes of a run that goes on here or waits (flows/node_details.py), as far as it is."""
+        execution = self._executions.get(run_id)
+        if execution is not None:
+            return details_of(execution)
+        noted = self._checkpoints.noted(run_id)
+        return None if noted is None else noted[1]
 
     def cancel(self, run_id: str) -> None:
         """Stop a run that is under way here; the queue has been asked already."""
@@ -169,7 +181,7 @@ class LaterRuns:
                 await execution.finish()
             state, error = execution.state, execution.error
             if state == "suspended":
-                await self._suspend(row)
+                await self._suspend(row, execution)
                 return
             if error is None:
                 output = await asyncio.to_thread(live.worklet.fitted_output, execution.plan.output(execution.values))
@@ -186,7 +198,9 @@ class LaterRuns:
             error = WorkletsError(f"The server failed on this run ({type(failure).__name__}); its log says why.")
         await self._end(row, started_us, state, error, output, execution)
 
-    async def _suspend(self, row: SubmittedRun) -> None:
+    async def _suspend(self, row: SubmittedRun, execution: Execution) -> None:
+        details = await asyncio.to_thread(details_of, execution)
+        await asyncio.to_thread(self._checkpoints.note, row.id, execution.entries, details)
         waits = await asyncio.to_thread(
             self._queue.suspend, self._holder, row.id, lambda session: has_open(session, row.id)
         )
@@ -218,6 +232,7 @@ class LaterRuns:
         record = RunRecord(
             row.id, row.worklet, row.version, row.trigger, (row.principal or {}).get("id"), state, started_us, took_us,
             row.input or None, output, error_record(error, failed) if error is not None else None, entries,
+            details=await asyncio.to_thread(details_of, execution) if execution is not None else None,
         )  # fmt: skip
         # The record first: if this process dies in between, the run is taken up again and ends the same way.
         await asyncio.to_thread(self._journal.append, record)

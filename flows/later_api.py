@@ -226,7 +226,7 @@ class LaterApi:
             row = await asyncio.to_thread(self._queue.get, id)
             if row is None:
                 return
-            shown = orjson.dumps(show_submitted(row, self._nodes(id)))
+            shown = orjson.dumps(show_submitted(row, await asyncio.to_thread(self._nodes, id)))
             if shown != before:
                 before, said_at = shown, time.monotonic()
                 yield b"event: run\ndata: " + shown + b"\n\n"

@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from .channel import Channel, as_error, as_message
 from .checkpoints import Checkpoints
 from .context import Answer, Services
 from .engine import LATER_SECONDS, Engine, Execution
+from .node_details import Sampling, details_of
+from .observing import kept_lines
 from .project import Project, load_project
 from .reviews import Reviews
 from .worklet import Worklet
@@ -102,6 +105,7 @@ class ProjectHost:
         given = replace(services, models=self._models)
         self._engine = Engine(services=given, threads=threads, timeout=timeout)
         self._later_engine = Engine(services=given, threads=threads, timeout=LATER_SECONDS)
+        self._sampling = Sampling()
         self._projects: dict[str, Project] = {}
         self._work: dict[int, asyncio.Task[None]] = {}
 
@@ -176,6 +180,9 @@ class ProjectHost:
                 found["output"] = await asyncio.to_thread(worklet.fitted_output, result)
             except WorkletsError as failure:
                 execution.state, error = "failed", failure
+        found["details"] = None
+        if message["kept"] or self._sampling.wants(worklet.name, execution.state, time.time_ns() // 1000):
+            found["details"] = details_of(execution)
         return found | {"state": execution.state, "failure": as_message(error) if error is not None else None}
 
     async def _tell(self, number: int, execution: Execution) -> None:
@@ -254,7 +261,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
     server = await asyncio.start_unix_server(serve, path=str(options.socket))
     async with server:
-        with blanked_output(Blanks(lambda: secrets.values)):
+        with blanked_output(Blanks(lambda: secrets.values)), kept_lines():
             await done
     watching.cancel()
     await outgoing.close()

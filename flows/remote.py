@@ -105,7 +105,7 @@ class RemoteWorklet:
 class RemoteExecution(Execution):
     """One run in the project's process, as the app's paths see it."""
 
-    __slots__ = ("_kept", "_took_us", "_worklet")
+    __slots__ = ("_kept", "_took_us", "_worklet", "details")
 
     def __init__(
         self, worklet: RemoteWorklet, engine: Engine, inputs: Sequence[Any], context: RunContext, *, kept: bool
@@ -114,6 +114,8 @@ class RemoteExecution(Execution):
         self._worklet = worklet
         self._kept = kept
         self._took_us: int | None = None
+        # What the process kept of its nodes for people, once the run has ended.
+        self.details: bytes | None = None
 
     @property
     def elapsed_us(self) -> int:
@@ -173,6 +175,7 @@ class RemoteExecution(Execution):
         self.state = found["state"]
         self.learn(found["entries"])
         self._took_us = found["elapsed_us"]
+        self.details = found["details"]
         self.context.model_versions.update(found["models"])
         if found["failure"] is not None:
             self.error = as_error(found["failure"])

@@ -16,13 +16,15 @@ from starlette.routing import BaseRoute
 from ..connectors.access import Principal, Role
 from ..connectors.errors import BadInput, NotAllowed, NotFound
 from ..connectors.store import Store
-from ..connectors.tables import Run, TableRow
+from ..connectors.tables import Run, SubmittedRun, TableRow
 from ..connectors.web import Guard, json_response
 from .changes import Changes
 from .endpoints import number, route
+from .journal import RunRecord
 from .later_api import show_submitted
 from .recent import RecentRuns
 from .registry import Registry
+from .run_nodes import RunNodes
 from .submitted import ENDED_STATES, OPEN_STATES, SubmittedRuns
 
 _LATEST = 1 << 62
@@ -45,7 +47,9 @@ class RunsApi:
         nodes_of: Callable[[str], list[list[Any]] | None] = lambda _: None,
         changes: Changes | None = None,
         callback_of: Callable[[str], dict[str, Any] | None] = lambda _: None,
+        run_nodes: RunNodes | None = None,
     ) -> None:
+        self._run_nodes = run_nodes
         self._callback_of = callback_of
         self._changes = changes if changes is not None else Changes()
         self._registry = registry
@@ -60,6 +64,7 @@ class RunsApi:
         return [
             route("/api/runs", self.list_runs, "GET"),
             route("/api/runs/{id}", self.show_run, "GET"),
+            route("/api/runs/{id}/nodes/{node:path}", self.show_node, "GET"),
             route("/api/tables/{name}/rows", self.rows, "GET"),
         ]
 
@@ -137,7 +142,7 @@ class RunsApi:
         if run is None:
             row = await asyncio.to_thread(self._submitted.get, id)
             if row is not None and ((row.principal or {}).get("id") == principal.id or principal.role >= Role.builder):
-                shown = show_submitted(row, self._nodes_of(id))
+                shown = show_submitted(row, await asyncio.to_thread(self._nodes_of, id))
                 if row.state in ENDED_STATES and time.time_ns() // 1000 - (row.ended_us or 0) < _ON_ITS_WAY_US:
                     shown["state"] = "running"  # its record, with the output, is not in the store yet
                 return {**shown, "input": _value(row.input), "output": None, "error": None}
@@ -145,6 +150,21 @@ class RunsApi:
         if run is None or not mine:
             raise NotFound(f"There is no run {id[:64]!r}; GET /api/runs lists yours.")
         return _details(run, principal)
+
+    async def show_node(self, request: Request) -> Response:
+        """A node of a run: state, times, attempts, settings, and for builders what it was given, gave and logged."""
+        principal = await self._guard(request, Role.viewer, "see runs")
+        id, node = request.path_params["id"], request.path_params["node"]
+        return json_response(await asyncio.to_thread(self._shown_node, id, node, principal))
+
+    def _shown_node(self, id: str, node: str, principal: Principal) -> dict[str, Any]:
+        row = self._submitted.get(id)
+        run = self._run(id)
+        if run is None and row is not None:
+            run = _so_far(row, self._nodes_of(id) or [])
+        if run is None or (run.principal != principal.id and principal.role < Role.builder) or self._run_nodes is None:
+            raise NotFound(f"There is no run {id[:64]!r}; GET /api/runs lists yours.")
+        return self._run_nodes.as_dict(run, node, with_values=principal.role >= Role.builder)
 
     def _run(self, id: str) -> Any:
         with self._store.read() as session:
@@ -172,6 +192,15 @@ class RunsApi:
         with self._store.read() as session:
             found = list(session.exec(query.limit(limit).offset(offset)))
         return [row.model_dump(exclude={"table_name"}) for row in found]
+
+
+def _so_far(row: SubmittedRun, nodes: list[list[Any]]) -> RunRecord:
+    """The record of a run that has not ended, as far as it is."""
+    owner = (row.principal or {}).get("id")
+    began = row.started_us or row.created_us
+    return RunRecord(
+        row.id, row.worklet, row.version, row.trigger, owner, row.state, began, 0, input=row.input, nodes=nodes
+    )
 
 
 def _summary(run: Any) -> dict[str, Any]:

@@ -83,6 +83,11 @@ class WorkletVersions:
             raise NotFound(f"The worklet {worklet[:64]!r} has no version {number}; `worklets versions` lists them.")
         return found
 
+    def source(self, worklet: str, number: int) -> Path | None:
+        """The folder with the source of one version; None where it is not kept any more. Raises NotFound."""
+        folder = self._folder / self.one(worklet, number).project_hash
+        return folder if folder.is_dir() else None
+
     def differences(self, worklet: str, before: int, after: int) -> VersionDifferences:
         """What the version `after` has that `before` has not, and the other way. Raises NotFound."""
         old, new = self.one(worklet, before), self.one(worklet, after)

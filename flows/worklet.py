@@ -19,6 +19,7 @@ from .graph import FromInput, GraphDocument, GraphInput
 from .hint_text import written_hint
 from .hints import Shape, name_of, schema_of, shape_of
 from .inputs import InputContract, Misfit, OutputContract, default_as_json
+from .observing import observed
 from .plan import Plan, compile_plan
 from .symbols import Symbol, hint_of, written
 from .trace import Trace, current_trace, no_trace
@@ -55,6 +56,7 @@ class Worklet(Generic[P, R]):
         self.place = _place_of(function)
         self.definitions = dict(trace.definitions)
         self.plan: Plan = compile_plan(graph, self.definitions)
+        self._observed = observed(self.plan)
         self.input = InputContract(graph.name, shape.parameters)
         self.output = OutputContract(shape.returns)
         self._models: Models | Callable[[], Models] | None = None
@@ -86,7 +88,7 @@ class Worklet(Generic[P, R]):
 
     def execution(self, engine: Engine, inputs: Sequence[Any], context: RunContext) -> Execution:
         """A run that somebody waits for."""
-        return Execution(engine, self.plan, inputs, context)
+        return Execution(engine, self._observed, inputs, context)
 
     def kept_execution(
         self, engine: Engine, inputs: Sequence[Any], context: RunContext, checkpoints: Checkpoints
@@ -94,7 +96,7 @@ class Worklet(Generic[P, R]):
         """A run whose nodes keep what they give, and take what is kept already; blocking."""
         context.checkpoints = checkpoints
         kept = checkpoints.kept(context.run_id)
-        plan = with_checkpoints(self.plan, context.run_id, checkpoints, kept)
+        plan = with_checkpoints(self._observed, context.run_id, checkpoints, kept)
         return Execution(engine, plan, inputs, context)
 
     def with_models(self, models: Models | Callable[[], Models]) -> Worklet[P, R]:
@@ -113,6 +115,7 @@ class Worklet(Generic[P, R]):
         )
         self.graph = self.graph.model_copy(update={"nodes": nodes})
         self.plan = compile_plan(self.graph, self.definitions)
+        self._observed = observed(self.plan)
 
     def reachable_models(self) -> Models | None:
         """Where direct calls get their models: `using_models`, else `with_models`, else nowhere (None)."""

@@ -129,6 +129,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             more_paths=(lambda: model_paths(parts.router),),
             changes=parts.changes,
             callback_of=parts.callbacks.of,
+            run_nodes=parts.run_nodes,
         ),
         *PrefectRunsApi(parts.registry, parts.guard, parts.queue, parts.later, parts.checkpoints).routes(),
         *LaterApi(
@@ -162,6 +163,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             model_lock=parts.deployer.environments.lock_of,
             reviews=parts.reviews,
             nodes_of=parts.later.nodes,
+            run_nodes=parts.run_nodes,
         ),
     ]
 

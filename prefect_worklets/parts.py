@@ -41,12 +41,15 @@ from .flows.context import Services
 from .flows.engine import LATER_SECONDS, Engine
 from .flows.journal import Journal
 from .flows.later import LaterRuns
+from .flows.observing import kept_lines
 from .flows.project_hosts import ProjectHosts
 from .flows.recent import RecentRuns
 from .flows.registry import Registry
 from .flows.reviews import Reviews
+from .flows.run_nodes import RunNodes
 from .flows.schedules import Schedules
 from .flows.submitted import SubmittedRuns
+from .flows.versions import WorkletVersions
 from .panel_views.publishing import publish_in
 from .settings import Settings
 
@@ -114,6 +117,8 @@ class Parts:
             at_once=settings.runs_at_once, meters=self.run_meters, changes=self.changes,
         )  # fmt: skip
         self.reviews.woken = self.later.wake
+        self.versions = WorkletVersions(self.store, data.projects)
+        self.run_nodes = RunNodes(self.store, self.versions, self.recent, self.later.details, self.blanks)
         self.callbacks = Callbacks(self.store, self.outgoing, bytes.fromhex(derived_key(data, "callbacks").decode()))
         self.schedules = Schedules(
             self.store, self.registry, self.queue, catch_up=settings.catch_up, submitted=self.later.wake
@@ -137,7 +142,7 @@ class Parts:
         background.append(asyncio.create_task(self.samples.run(), name="samples of models"))
         background.append(asyncio.create_task(self.drift.run(), name="drift of models"))
         try:
-            with blanked_output(self.blanks):
+            with blanked_output(self.blanks), kept_lines():
                 yield
         finally:
             for task in background:

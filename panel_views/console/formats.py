@@ -82,6 +82,16 @@ def time_element(moment: datetime | None, now: datetime | None = None) -> Markup
     )
 
 
+def clock_element(moment: datetime) -> Markup:
+    """A `<time>` element: the time of the day to the millisecond, with the date on hovering."""
+    exact = moment.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        exact.isoformat(timespec="microseconds"),
+        exact.strftime("%Y-%m-%d %H:%M:%S.%f UTC"),
+        exact.strftime("%H:%M:%S.%f")[:-3],
+    )
+
+
 def url_part(text: str) -> str:
     """A text as one part of a URL's path."""
     return quote(str(text), safe="")

@@ -13,7 +13,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from .formats import duration
+from .formats import duration, url_part
 from .graph_layout import Direction, Gaps, Layout, Line, Rectangle, Size, place
 
 INPUT, OUTPUT = "\0input", "\0output"
@@ -96,6 +96,7 @@ def graph_svg(
     direction: Direction = "right",
     states: Mapping[str, NodeState] | None = None,
     name: str = "",
+    links: str | None = None,
 ) -> Markup | None:
     """The drawing, or None for a graph that is empty or has more than MAX_NODES nodes.
 
@@ -104,6 +105,7 @@ def graph_svg(
         direction: to the right, or down for narrow screens.
         states: of a run; the boxes then show how each node fared. A node without one did not run.
         name: the worklet's, for the title.
+        links: an address below which each node has its own; the boxes then lead there.
     """
     nodes = nodes_of(graph)
     if not nodes or len(nodes) > MAX_NODES:
@@ -115,30 +117,41 @@ def graph_svg(
     layout = place(sizes, edges_of(graph), direction=direction, gaps=gaps)
     parts = [_line(line, direction) for line in layout.lines]
     parts += [_terminal(layout.boxes[INPUT], "input"), _terminal(layout.boxes[OUTPUT], "output")]
-    parts += [_box(node, layout.boxes[node.id], states) for node in nodes]
-    return _frame(layout, direction, name, nodes, states, parts)
+    boxes = [_box(node, layout.boxes[node.id], states) for node in nodes]
+    if links is not None:
+        boxes = [_link(f"{links}/{url_part(node.id)}", node, box) for node, box in zip(nodes, boxes, strict=True)]
+    role = "img" if links is None else "group"  # what is inside an image can't be reached
+    return _frame(layout, direction, name, _described(nodes, states), [*parts, *boxes], role)
+
+
+def _link(address: str, node: DrawnNode, box: Markup) -> Markup:
+    return Markup('<a class="node-link" href="{}" data-node="{}">{}</a>').format(address, node.id, box)
+
+
+def _described(nodes: Sequence[DrawnNode], states: Mapping[str, NodeState] | None) -> str:
+    return f"{len(nodes)} nodes: {'; '.join(_told(node, states) for node in nodes)}"
 
 
 def _frame(
     layout: Layout,
     direction: Direction,
     name: str,
-    nodes: Sequence[DrawnNode],
-    states: Mapping[str, NodeState] | None,
+    described: str,
     parts: Sequence[Markup],
+    role: str,
 ) -> Markup:
     title = f"Graph of {name}" if name else "Graph"
-    listed = "; ".join(_told(node, states) for node in nodes)
     width, height = _number(layout.width), _number(layout.height)
     return Markup(
-        '<svg class="graph{fits}" role="img" viewBox="0 0 {w} {h}" width="{w}" height="{h}">'
+        '<svg class="graph{fits}" role="{role}" viewBox="0 0 {w} {h}" width="{w}" height="{h}">'
         "<title>{title}</title><desc>{desc}</desc>{parts}</svg>"
     ).format(
         fits=" fits" if layout.width <= _SHRINKS[direction] else "",
         w=width,
         h=height,
         title=title,
-        desc=f"{len(nodes)} nodes: {listed}",
+        desc=described,
+        role=role,
         parts=Markup("").join(parts),
     )
 

@@ -7,13 +7,16 @@ from typing import Any
 
 from starlette.routing import BaseRoute, Route
 
+from ...connectors.blanking import Blanks
 from ...connectors.layout import DataDirectory
 from ...connectors.passwords import Passwords
 from ...connectors.shares import Shares
 from ...connectors.store import Store
 from ...connectors.web import Guard
 from ...flows.journal import RunRecord
+from ...flows.recent import RecentRuns
 from ...flows.reviews import Reviews
+from ...flows.run_nodes import RunNodes
 from ...flows.versions import WorkletVersions
 from ..branding import OUR_BRAND, Brand
 from ..builder import BuilderFiles
@@ -24,6 +27,7 @@ from .pages_access import access_pages
 from .pages_builder import view_builder
 from .pages_inbox import inbox_pages
 from .pages_models import model_detail, model_list
+from .pages_nodes import node_pages
 from .pages_overview import overview, view_list
 from .pages_runs import run_detail, run_in_prefect, run_list
 from .pages_schedules import schedule_pages
@@ -57,6 +61,7 @@ def routes(
     model_lock: Callable[[Sequence[str]], Sequence[str]] = _unlocked,
     reviews: Reviews | None = None,
     nodes_of: Callable[[str], list[list[Any]] | None] = _nothing,
+    run_nodes: RunNodes | None = None,
 ) -> list[BaseRoute]:
     """The routes of the console: /console..., /login, /login/{token}, /invitation/{token} and /logout.
 
@@ -73,8 +78,10 @@ def routes(
         model_lock: what a model's requirements were resolved to (`Environments.lock_of`).
         reviews: what runs ask people.
         nodes_of: the nodes that have ended of a run that is under way (`LaterRuns.nodes`).
+        run_nodes: what is known of the nodes of runs; without it only what the store has.
     """
     assets, builder_files = Assets(brand), BuilderFiles()
+    versions = WorkletVersions(store, data.projects)
     site = Site(
         guard,
         ConsoleQueries(store),
@@ -88,6 +95,7 @@ def routes(
         worklet_problem,
         model_lock,
         nodes_of,
+        run_nodes or RunNodes(store, versions, RecentRuns(), _nothing, Blanks()),
     )
     pages = {
         "/console": overview,
@@ -100,7 +108,8 @@ def routes(
         "/console/runs/{id}/prefect": run_in_prefect,
         "/console/views": view_list,
         "/console/views/{slug}/edit": view_builder(store, builder_files),
-        **version_pages(WorkletVersions(store, data.projects)),
+        **version_pages(versions),
+        **node_pages(versions),
         **inbox_pages(reviews),
         **schedule_pages(),
         **access_pages(),

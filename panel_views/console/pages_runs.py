@@ -97,8 +97,7 @@ def run_detail(site: Site, visit: Visit) -> Response:
     """/console/runs/{id}"""
     identity = visit.path("id")
     try:
-        under_way = open_run(site.store, identity, site.nodes_of)
-        run = _visible(site.recent_run(identity) or under_way or site.queries.run(identity), visit)
+        run, under_way = seen_run(site, visit)
     except NotFound:
         waited = _count(visit.query("wait"))
         if not 0 < waited <= _LOOKS:
@@ -108,6 +107,7 @@ def run_detail(site: Site, visit: Visit) -> Response:
     pictures = partial(site.queries.images, principal=visit.principal)
     graph = site.queries.graph(run.worklet, run.version)
     states = node_states(run.nodes)
+    links = f"/console/runs/{run.id}/nodes"
     return site.render(
         visit,
         "run.html",
@@ -117,17 +117,25 @@ def run_detail(site: Site, visit: Visit) -> Response:
         called=site.queries.called(run.id, visit.sees_only),
         decisions=site.queries.decisions(run.id),
         bars=bars(run),
-        wide_graph=graph_svg(graph, states=states, name=run.worklet),
-        narrow_graph=graph_svg(graph, states=states, name=run.worklet, direction="down"),
+        wide_graph=graph_svg(graph, states=states, name=run.worklet, links=links),
+        narrow_graph=graph_svg(graph, states=states, name=run.worklet, direction="down", links=links),
         input=shown_value(run.input, pictures),
         output=shown_value(run.output, pictures),
         error=error_lines(run.error),
-        under_way=run is under_way,
-        versions=[] if run is under_way else versions_to_replay(site, visit, run),
+        under_way=under_way,
+        versions=[] if under_way else versions_to_replay(site, visit, run),
         replayed=replayed(site, visit, run),
         # Code is shown to those who may push it.
         traceback=(run.error or {}).get("traceback", "") if visit.may(Role.builder) else "",
     )
+
+
+def seen_run(site: Site, visit: Visit) -> tuple[Run | RunRecord, bool]:
+    """The run of the page's address, and whether it has not ended. Raises NotFound."""
+    identity = visit.path("id")
+    under_way = open_run(site.store, identity, site.nodes_of)
+    run = site.recent_run(identity) or under_way or site.queries.run(identity)
+    return _visible(run, visit), run is under_way
 
 
 def run_in_prefect(site: Site, visit: Visit) -> Response:

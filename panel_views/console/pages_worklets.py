@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from ...connectors.access import Role
 from . import snippets
+from .formats import url_part
 from .graph_svg import MAX_NODES, graph_svg, nodes_of
 from .pages_schedules import schedule_lines
 from .schema import form_fields, schema_rows
@@ -27,6 +28,7 @@ def worklet_detail(site: Site, visit: Visit) -> Response:
     graph: Mapping[str, Any] = live.graph if live is not None else {}
     schema = graph.get("input_schema")
     base_url = site.base_url(visit)
+    links = f"/console/worklets/{url_part(worklet.name)}/nodes"
     runs = site.queries.runs(worklet=worklet.name, principal=visit.sees_only, limit=8)
     return site.render(
         visit,
@@ -40,8 +42,8 @@ def worklet_detail(site: Site, visit: Visit) -> Response:
         max_nodes=MAX_NODES,
         triggers=trigger_texts(graph),
         schedules=schedule_lines(site.store, worklet.name),
-        wide_graph=graph_svg(graph, name=worklet.name),
-        narrow_graph=graph_svg(graph, name=worklet.name, direction="down"),
+        wide_graph=graph_svg(graph, name=worklet.name, links=links),
+        narrow_graph=graph_svg(graph, name=worklet.name, direction="down", links=links),
         input_rows=schema_rows(schema),
         output_rows=schema_rows(graph.get("output_schema")),
         fields=form_fields(schema),

@@ -48,6 +48,7 @@ class Renderer:
             amount=formats.amount,
             time=formats.time_element,
             time_us=lambda microseconds: formats.time_element(formats.from_us(microseconds)),
+            clock=formats.clock_element,
             url_part=formats.url_part,
             short=formats.short,
             with_code=formats.with_code,

@@ -20,6 +20,7 @@ from ...connectors.shares import Shares
 from ...connectors.store import Store
 from ...connectors.web import Guard
 from ...flows.journal import RunRecord
+from ...flows.run_nodes import RunNodes
 from .links import ConsoleLinks
 from .queries import ConsoleQueries
 from .rendering import HEADERS, Renderer
@@ -76,6 +77,7 @@ class Site:
     worklet_problem: Callable[[str], str | None]
     model_lock: Callable[[Sequence[str]], Sequence[str]]
     nodes_of: Callable[[str], list[list[Any]] | None]
+    run_nodes: RunNodes
 
     def render(self, visit: Visit, template: str, *, section: str = "", status: int = 200, **context: Any) -> Response:
         """A page with the frame around it."""

@@ -21,6 +21,7 @@ async function redraw() {
   const focused = document.activeElement?.closest("main") ? document.activeElement.id || document.activeElement.getAttribute("href") : null;
   if (isBusy() || !drawn) return;
   document.querySelector("main").replaceChildren(...drawn.childNodes);
+  document.dispatchEvent(new Event("redrawn"));
   if (focused) document.querySelector(`main [id="${CSS.escape(focused)}"], main [href="${CSS.escape(focused)}"]`)?.focus();
 }
 

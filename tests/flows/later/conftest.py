@@ -36,8 +36,10 @@ from prefect_worklets.flows.recent import RecentRuns
 from prefect_worklets.flows.registry import Registry
 from prefect_worklets.flows.reviews import Reviews
 from prefect_worklets.flows.reviews_api import ReviewsApi
+from prefect_worklets.flows.run_nodes import RunNodes
 from prefect_worklets.flows.schedules import Schedules
 from prefect_worklets.flows.submitted import SubmittedRuns
+from prefect_worklets.flows.versions import WorkletVersions
 from starlette.applications import Starlette
 
 # Counts how often each node began, in files that outlive a process.
@@ -269,6 +271,7 @@ async def parts(store, tmp_path):
             nodes_of=later.nodes,
             changes=changes,
             callback_of=callbacks.of,
+            run_nodes=RunNodes(store, WorkletVersions(store, tmp_path / "projects"), recent, later.details, blanks),
         ),
         *secrets_routes(guard, secrets),
         *PrefectRunsApi(registry, guard, queue, later, checkpoints).routes(),

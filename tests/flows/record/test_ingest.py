@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from prefect_worklets.connectors.store import Store
-from prefect_worklets.connectors.tables import JournalPosition, Run
+from prefect_worklets.connectors.tables import JournalPosition, Run, RunDetails
 from prefect_worklets.flows.ingest import Ingest
 from prefect_worklets.flows.journal import Journal, RunRecord
 from record_runs import rows_of
@@ -46,6 +46,21 @@ class TestRows:
         assert (row.error, row.nodes) == (made.error, made.nodes)
         assert row.input == b'{"sepal_length":5.1}'
         assert row.recorded_us is None
+
+    def test_details_of_the_newest_are_kept_beside_the_runs(
+        self, store: Store, tmp_path: Path, record: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("prefect_worklets.flows.ingest._SLACK", 1)
+        journal = Journal(tmp_path / "journal")
+        made = [record(details=b'{"label":{"output":%d}}' % number, started_us=number + 1) for number in range(6)]
+        for each in (*made, record()):
+            journal.append(each)
+        drain(Ingest(store, journal.folder, most_details=4))
+        assert len(rows_of(store)) == 7
+        with store.read() as session:
+            found = session.exec(select(RunDetails).order_by(RunDetails.started_us)).all()
+        assert [each.run_id for each in found] == [each.id for each in made[2:]]
+        assert found[-1].content == made[-1].details
 
     def test_many_files_and_batches(self, store: Store, tmp_path: Path, record: Make) -> None:
         journals = [Journal(tmp_path / "journal", rotate_bytes=20_000) for _ in range(3)]

@@ -14,6 +14,7 @@ import pytest
 from argon2 import PasswordHasher
 from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.access_api import access_routes
+from prefect_worklets.connectors.blanking import Blanks
 from prefect_worklets.connectors.egress import Egress
 from prefect_worklets.connectors.errors import WorkletsError
 from prefect_worklets.connectors.files import FileStore
@@ -33,6 +34,8 @@ from prefect_worklets.flows.invoke import InvokeApp
 from prefect_worklets.flows.journal import Journal
 from prefect_worklets.flows.recent import RecentRuns
 from prefect_worklets.flows.registry import Registry
+from prefect_worklets.flows.run_nodes import RunNodes
+from prefect_worklets.flows.versions import WorkletVersions
 from prefect_worklets.panel_views import console
 from prefect_worklets.panel_views.shares_api import shares_routes
 from starlette.applications import Starlette
@@ -159,6 +162,7 @@ def built(folder: Path) -> Iterator[Instance]:
             recent_run=recent.get,
             worklet_problem=lambda name: registry.broken.get(name),
             nodes_of=nodes.get,
+            run_nodes=RunNodes(store, WorkletVersions(store, data.projects), recent, lambda _: None, Blanks()),
         ),
     ]
     rest = Starlette(routes=routes, exception_handlers={WorkletsError: told})

@@ -182,6 +182,50 @@ class TestSignIn:
         assert page.url == site.url + "/login?next=%2Fconsole"
 
 
+class TestNodes:
+    def test_a_click_shows_settings_and_code(self, site: Site) -> None:
+        page = site.page()
+        page.goto(site.url + "/console/worklets/greet")
+        page.locator(".wide-only .node-link[data-node=compose]").click()
+        sheet = page.locator(".node-sheet")
+        sheet.get_by_text("def compose(greeting: Greeting) -> str:").wait_for()
+        assert sheet.get_by_text("greetings.py:").is_visible()
+        page.keyboard.press("Escape")
+        assert not sheet.is_visible()
+        assert page.evaluate("document.activeElement.dataset.node") == "compose"
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        sheet.get_by_text("def finish(").wait_for()
+        assert page.evaluate("document.activeElement.textContent") == "finish"
+        assert page.faults == []
+        assert site.page("viewer").goto(site.url + "/console/worklets/greet/nodes/compose").ok
+
+    @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+    def test_a_node_of_a_run_shows_what_it_gave(self, site: Site, width: int, scheme: str) -> None:
+        key = site.instance.access.create_key(f"caller {width}", "builder")
+        page = site.page(width=width, scheme=scheme)
+        answer = page.request.post(
+            site.url + "/api/worklets/greet/invoke",
+            headers={"authorization": f"Bearer {key}"},
+            data={"person": {"name": "Ada", "age": 36}},
+        )
+        page.goto(f"{site.url}/console/runs/{answer.headers['x-run-id']}")
+        page.locator(".node-link:visible[data-node=compose] .box").click()
+        sheet = page.locator(".node-sheet")
+        sheet.get_by_text("Attempts").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(CONTRAST) == []
+        assert page.evaluate(NAMELESS) == []
+        box = sheet.bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= width
+        sheet.get_by_role("button", name="Close").click()
+        assert not sheet.is_visible()
+        page.goto(f"{site.url}/console/runs/{answer.headers['x-run-id']}/nodes/compose")
+        assert page.locator("h1").text_content() == "compose"
+        assert page.faults == []
+
+
 class TestTryingAWorklet:
     def test_it_runs_and_shows_output_and_run(self, site: Site, tmp_path: Path) -> None:
         Image.new("RGB", (40, 30), "orange").save(tmp_path / "a.png")

@@ -81,6 +81,17 @@ class TestDrawing:
         assert "box kind-save state-none" in classes
         assert "node · 1.5 ms" in [text.text for text in root.iter(f"{SVG}text")]
 
+    @pytest.mark.parametrize("direction", ["right", "down"])
+    def test_each_box_leads_to_its_node(self, direction: Any) -> None:
+        hostile = HOSTILE.replace("\0", "")
+        graph = {"nodes": [{"id": "a/b", "kind": "node"}, {"id": hostile, "kind": "node"}]}
+        root = parsed(graph_svg(graph, links="/console/runs/1/nodes", direction=direction))
+        links = root.findall(f".//{SVG}a")
+        assert [link.get("data-node") for link in links] == ["a/b", hostile]
+        assert links[0].get("href") == "/console/runs/1/nodes/a%2Fb"
+        assert root.get("role") == "group"
+        assert parsed(graph_svg(graph)).get("role") == "img"
+
     def test_no_style_attribute_and_no_script(self) -> None:
         drawn = str(graph_svg(document()))
         assert "style=" not in drawn
