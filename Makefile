@@ -31,6 +31,7 @@ bench: ## measure against FastAPI, Starlette, BentoML, Prefect, and pages agains
 	@deploy/install/environment.sh "$(PYTHON)" "$(VENV)" zoo docs test lint
 	@deploy/install/browser.sh
 	$(BIN)/python -m benchmarks.run $(ARGS)
+	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.predicting
 	$(BIN)/python -m benchmarks.recovery
