@@ -78,7 +78,7 @@ def _imported(
         count = "a fault" if len(faults) == 1 else f"{len(faults)} faults"
         name = document.name if document is not None else file or "it"
         raise DefinitionError(f"The graph document {name!r} has {count}.", faults=in_document(faults, file))
-    target = folder / f"{module_name(document.name)}.py"
+    target = _target(folder, document.name) if may_replace else folder / f"{module_name(document.name)}.py"
     others = [place for place in _definitions(folder, document.name) if place[0] != target]
     in_the_way = [str(path) for path, _, _ in others if path not in copied and not may_replace]
     if target.exists() and not may_replace:
@@ -101,6 +101,23 @@ def _imported(
             path.write_bytes(content)
         raise
     return target
+
+
+def _target(folder: Path, worklet: str) -> Path:
+    """The module that the worklet is written to: one beside the usual one where that holds other things as well."""
+    usual = folder / f"{module_name(worklet)}.py"
+    if not usual.exists():
+        return usual
+    try:
+        body = ast.parse(usual.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return usual
+    harmless = (ast.Import, ast.ImportFrom, ast.Expr)
+    has_more = any(
+        not isinstance(each, harmless) and not (isinstance(each, ast.FunctionDef) and _worklet_of(each) == worklet)
+        for each in body
+    )
+    return usual.with_name(f"{usual.stem}_worklet.py") if has_more else usual
 
 
 def _ensure_same(document: GraphDocument, path: Path) -> None:

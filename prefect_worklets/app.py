@@ -25,6 +25,7 @@ from .connectors.errors import BadInput, NotFound, WorkletsError
 from .connectors.secrets_api import secrets_routes
 from .connectors.web import problem_response
 from .flows import api as worklets_api
+from .flows.edits_api import EditsApi
 from .flows.invoke import InvokeApp
 from .flows.later_api import LaterApi
 from .flows.prefect_runs_api import PrefectRunsApi
@@ -131,6 +132,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             callback_of=parts.callbacks.of,
             run_nodes=parts.run_nodes,
         ),
+        *EditsApi(parts.guard, parts.edits, parts.node_trial).routes(),
         *PrefectRunsApi(parts.registry, parts.guard, parts.queue, parts.later, parts.checkpoints).routes(),
         *LaterApi(
             parts.registry,

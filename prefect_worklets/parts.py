@@ -38,6 +38,7 @@ from .flows.calling import WorkletCalls
 from .flows.changes import Changes
 from .flows.checkpoints import Checkpoints
 from .flows.context import Services
+from .flows.editing import Edits
 from .flows.engine import LATER_SECONDS, Engine
 from .flows.journal import Journal
 from .flows.later import LaterRuns
@@ -49,6 +50,7 @@ from .flows.reviews import Reviews
 from .flows.run_nodes import RunNodes
 from .flows.schedules import Schedules
 from .flows.submitted import SubmittedRuns
+from .flows.trying import NodeTrial
 from .flows.versions import WorkletVersions
 from .panel_views.publishing import publish_in
 from .settings import Settings
@@ -118,6 +120,8 @@ class Parts:
         )  # fmt: skip
         self.reviews.woken = self.later.wake
         self.versions = WorkletVersions(self.store, data.projects)
+        self.edits = Edits(self.store, self.registry, self.versions)
+        self.node_trial = NodeTrial(self.edits, self.engine, self.blanks)
         self.run_nodes = RunNodes(self.store, self.versions, self.recent, self.later.details, self.blanks)
         self.callbacks = Callbacks(self.store, self.outgoing, bytes.fromhex(derived_key(data, "callbacks").decode()))
         self.schedules = Schedules(
