@@ -13,7 +13,7 @@ import re
 import shutil
 import threading
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,13 @@ logger = logging.getLogger(__name__)
 # Read by no run: its name begins with a dot.
 _NOTE = ".note"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A kept result after which nothing is left to do: its rows are written."""
+
+    value: Any
 
 
 class Checkpoints:
@@ -130,7 +137,11 @@ class _KeptStep(Step):
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
         """The kept result, or the node's own, which is kept before anything goes on."""
         if self.id in self._kept:
-            return self._kept[self.id]
+            value = self._kept[self.id]
+            if isinstance(value, Done):
+                return value.value
+            await asyncio.get_running_loop().run_in_executor(executor, self._step.again, value, context)
+            return value
         self._attempt += 1
         value = self._step.try_quick(values, context)
         if value is NOT_QUICK:

@@ -20,11 +20,13 @@ from ..connectors.store import Store
 from .waiting import wait_for
 
 if TYPE_CHECKING:
+    from ..connectors.tables import TableRow
     from .checkpoints import Checkpoints
     from .engine import Engine
     from .journal import RunRecord
     from .registry import LiveWorklet
     from .reviews import Reviews
+    from .saving import SaveStep
 
 T = TypeVar("T")
 
@@ -111,6 +113,7 @@ class RunContext:
         "root",
         "run_id",
         "services",
+        "unsaved",
         "version",
         "worklet",
     )  # fmt: skip
@@ -135,6 +138,8 @@ class RunContext:
         self.node: str | None = None  # whose quick code runs or ran last
         self.failures: dict[str, list[str]] | None = None
         self.lines: list[tuple[int, str, str, str]] | None = None
+        # Rows that save nodes have gathered, by the node's id; written when the run ends (flows/saving.py).
+        self.unsaved: dict[str, tuple[SaveStep, list[TableRow]]] = {}
         self._began = time.perf_counter()
 
     @property

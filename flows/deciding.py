@@ -208,6 +208,11 @@ class BranchStep(Step):
             return SKIPPED
         return self._step.try_quick(values, context)
 
+    def again(self, value: Any, context: RunContext) -> None:
+        """As the step does, if it was not gone past."""
+        if value is not SKIPPED:
+            self._step.again(value, context)
+
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
         """What the step gives, or SKIPPED."""
         value = self.try_quick(values, context)

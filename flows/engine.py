@@ -6,6 +6,7 @@ The quick part is one plain function without awaits, tasks, locks or copies. It 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -21,8 +22,10 @@ from ..connectors.blanking import Blanks
 from ..connectors.errors import BadInput, DefinitionError, NodeFailed, TookTooLong, WorkletsError
 from ..connectors.secrets import Secrets
 from .caching import ResultCache
+from .checkpoints import Done
 from .context import CURRENT, Models, RunContext, Services
 from .plan import Plan
+from .saving import write_rows
 from .steps import NOT_QUICK, SKIPPED, Step, Suspended
 
 logger = logging.getLogger(__name__)
@@ -99,6 +102,9 @@ class Engine:
         execution = Execution(self, plan, inputs, context)
         if not execution.advance() and not await execution.join():
             await execution.finish()
+        if context.unsaved and execution.state == "completed":
+            with contextlib.suppress(NodeFailed):  # the result says it
+                await execution.commit()
         return execution.result()
 
     def close(self) -> None:
@@ -128,6 +134,27 @@ class Execution:
         """How it ended."""
         output = self.plan.output(self.values) if self.state == "completed" else None
         return RunResult(self.state, output, self.entries, self.error)
+
+    async def commit(self) -> None:
+        """Write the rows of a run that ends well, or waits for a person: all or none.
+
+        Raises:
+            NodeFailed: they could not be written; the run has failed.
+        """
+        ids = list(self.context.unsaved)
+        try:
+            await write_rows(self.context, self.engine.executor)
+        except NodeFailed as failure:
+            self.state, self.error = "failed", failure
+            for entry in self.entries:
+                if entry[0] == failure.node:
+                    entry[2], entry[5] = "failed", failure.detail[:_SHORT]
+            raise
+        if self.state == "suspended" and self.context.checkpoints is not None:
+            keep, values = self.context.checkpoints.keep, self.values
+            for step in self.plan.steps:
+                if step.id in ids:
+                    await asyncio.to_thread(keep, self.context.run_id, step.id, Done(values[step.slot]))
 
     @property
     def elapsed_us(self) -> int:

@@ -212,9 +212,11 @@ class InvokeApp:
             dump = live.worklet.fitted_output
             try:
                 output = await asyncio.to_thread(dump, result) if live.worklet.output.has_images else dump(result)
+                if execution.context.unsaved:
+                    await execution.commit()
             except NodeFailed as failure:
                 execution.state, execution.error = "failed", failure
-                error = failure
+                output, error = None, failure
                 logger.warning("run %s of %s: %s", execution.context.run_id, live.name, failure.detail)
         await self._record(execution, live, principal, started_us, recorded, output, error)
         if output is None:

@@ -184,7 +184,10 @@ class LaterRuns:
                 await self._suspend(row, execution)
                 return
             if error is None:
-                output = await asyncio.to_thread(live.worklet.fitted_output, execution.plan.output(execution.values))
+                fitted = await asyncio.to_thread(live.worklet.fitted_output, execution.plan.output(execution.values))
+                if execution.context.unsaved:
+                    await execution.commit()
+                output = fitted
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if row.id not in self._tasks or task is None:
@@ -199,6 +202,8 @@ class LaterRuns:
         await self._end(row, started_us, state, error, output, execution)
 
     async def _suspend(self, row: SubmittedRun, execution: Execution) -> None:
+        if execution.context.unsaved:
+            await execution.commit()
         details = await asyncio.to_thread(details_of, execution)
         await asyncio.to_thread(self._checkpoints.note, row.id, execution.entries, details)
         waits = await asyncio.to_thread(

@@ -339,8 +339,8 @@ class SaveNode(_Placed):
 def save(table: str, *, key: str | Sequence[str] = ()) -> SaveNode:
     """A node that writes rows into `table`: `save("results")(row)`.
 
-    A row is a mapping, a pydantic model or a dataclass; a list writes one row each. A run writes its rows once,
-    however often it is repeated.
+    A row is a mapping, a pydantic model or a dataclass; a list writes one row each. The rows of a run are written in
+    one transaction when it ends well, or waits for a person, and once, however often it is repeated.
 
     Args:
         table: letters, digits, `_` and `-`.

@@ -51,6 +51,10 @@ class _Observed(Step):
         """What the step gives with other runs."""
         return self._step.joined(values, context)
 
+    def again(self, value: Any, context: RunContext) -> None:
+        """As the step does."""
+        self._step.again(value, context)
+
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
         """What the step gives."""
         token = NODE.set(self.id)

@@ -36,7 +36,8 @@ from .queries import QueryStep
 from .quickness import Pace
 from .requesting import HttpStep
 from .reviewing import ReviewStep
-from .steps import AsyncStep, CodeStep, Failure, Getter, ModelStep, SaveStep, Step, Values
+from .saving import SaveStep
+from .steps import AsyncStep, CodeStep, Failure, Getter, ModelStep, Step, Values
 
 if TYPE_CHECKING:
     from .nodes import NodeDefinition

@@ -177,7 +177,10 @@ class ProjectHost:
         if error is None and execution.state == "completed":
             try:
                 result = execution.plan.output(execution.values)
-                found["output"] = await asyncio.to_thread(worklet.fitted_output, result)
+                output = await asyncio.to_thread(worklet.fitted_output, result)
+                if context.unsaved:
+                    await execution.commit()
+                found["output"] = output
             except WorkletsError as failure:
                 execution.state, error = "failed", failure
         found["details"] = None

@@ -12,15 +12,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
-from sqlmodel import func
 
 from ..connectors.errors import NodeFailed, NotFound, SetupError
 from ..connectors.images import Image
-from ..connectors.tables import TableRow
 from .context import NO_MODELS, RunContext
-from .inputs import Misfit, as_json_data
 from .quickness import Pace
-from .saved_rows import row_key
 
 if TYPE_CHECKING:
     from .graph import GraphNode
@@ -49,8 +45,6 @@ class Suspended(Exception):
 
 SKIPPED: Final = Skipped.SKIPPED
 _NEVER = 1 << 62
-# Letters of a run's id that tell its time, to the millisecond.
-_ID_TIME = 12
 # More rows or values than these are too much for the event loop, whatever the model.
 _QUICK_VALUES = 500
 
@@ -84,6 +78,9 @@ class Step:
 
     def note_on_loop(self, took_ns: int) -> None:
         """Learn how long `try_quick` took."""
+
+    def again(self, value: Any, context: RunContext) -> None:
+        """Do what the kept value of an earlier process does not do by itself."""
 
     async def keep(self, values: Values, executor: Executor) -> None:
         """Let the value that stands for a failure last as long as one that the node gave."""
@@ -195,88 +192,6 @@ def _is_large(inputs: Any) -> bool:
     if size is None:
         size = len(inputs) if isinstance(inputs, list | tuple) else 0
     return isinstance(size, int) and size > _QUICK_VALUES
-
-
-class SaveStep(Step):
-    """Rows into a table. The same run writes them once, however often it runs."""
-
-    def __init__(self, node: GraphNode, slot: int, row: Getter) -> None:
-        super().__init__(node, slot)
-        self._row = row
-        self._table = str(node.settings["table"])
-        key = node.settings.get("key")
-        self._key = [str(each) for each in key] if isinstance(key, list) else []
-
-    async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
-        """Write the rows in a thread and give them back; images in them are kept as files."""
-        value = self._row(values)
-        kept = await with_stored_images(value, context)
-        rows = kept if isinstance(kept, list | tuple) else [kept]
-        await asyncio.get_running_loop().run_in_executor(executor, self._write, list(rows), context)
-        return kept
-
-    def _write(self, rows: list[Any], context: RunContext) -> None:
-        prepared = [
-            TableRow(
-                table_name=self._table,
-                run_id=context.run_id,
-                node=self.id,
-                position=position,
-                owner=context.owner,
-                data=data,
-                key=self._key_of(data),
-            )
-            for position, data in enumerate(map(self._data, rows))
-        ]
-        if self._key:  # of several with one key the last counts
-            prepared = list({row.key: row for row in prepared}.values())
-        if not prepared:
-            return
-        with context.store.session() as session:
-            session.connection().execute(
-                self._statement(context.store.is_sqlite), [row.model_dump() for row in prepared]
-            )
-
-    def _statement(self, sqlite: bool) -> Any:
-        statement = insert_for(sqlite)(TableRow)
-        if not self._key:
-            return statement.on_conflict_do_nothing(index_elements=["run_id", "node", "position"])
-        new = statement.excluded
-        return statement.on_conflict_do_update(
-            index_elements=["table_name", "key"],
-            set_={name: getattr(new, name) for name in ("data", "owner", "run_id", "node", "position")},
-            # A run's id begins with its time: a run that is repeated must not undo what a later one has written.
-            where=func.substr(TableRow.run_id, 1, _ID_TIME) <= func.substr(new.run_id, 1, _ID_TIME),
-        )
-
-    def _key_of(self, data: dict[str, Any]) -> str | None:
-        if not self._key:
-            return None
-        missing = [name for name in self._key if data.get(name) is None]
-        if missing:
-            raise NodeFailed(
-                f"Node {self.id!r} can't save a row without {', '.join(missing)}, which its key names.",
-                node=self.id, repeatable=False,
-            )  # fmt: skip
-        return row_key(data, self._key)
-
-    def _data(self, row: Any) -> dict[str, Any]:
-        try:
-            data = as_json_data(row)
-        except Misfit as error:
-            raise NodeFailed(f"Node {self.id!r} can't save a row: {error}.", node=self.id) from None
-        return data if isinstance(data, dict) else {"value": data}
-
-
-def insert_for(sqlite: bool) -> Any:
-    """The dialect's `insert`, which knows `on_conflict_do_nothing`."""
-    if sqlite:
-        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-        return sqlite_insert
-    from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-
-    return postgresql_insert
 
 
 async def with_stored_images(value: Any, context: RunContext) -> Any:

@@ -9,6 +9,7 @@ import pytest
 from prefect_worklets.connectors.errors import DefinitionError, NodeFailed
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.connectors.tables import TableRow
+from prefect_worklets.flows.checkpoints import Checkpoints
 from prefect_worklets.flows.context import Services
 from prefect_worklets.flows.documents import read_document
 from prefect_worklets.flows.engine import Engine, new_run_id
@@ -124,3 +125,131 @@ def test_the_key_is_in_the_document() -> None:
 def test_a_key_names_fields(key: Any) -> None:
     with pytest.raises(DefinitionError, match="save"):
         pw.save("stock", key=key)
+
+
+# --- one transaction with the run ---------------------------------------------------------------------------
+
+
+@pw.node
+def check(count: int) -> int:
+    if count < 0:
+        raise ValueError("fewer than none")
+    return count
+
+
+@pw.node
+def row_of(item: str, count: int) -> dict[str, Any]:
+    return {"item": item, "count": count}
+
+
+@pw.node
+def unfit(count: int) -> dict[str, Any]:
+    return {"count": count}
+
+
+@pw.worklet
+def moved(count: int) -> Any:
+    first = pw.save("stock", key="item")(row_of("lamp", count))
+    return [first, check(pw.save("stock").with_options(name="log")(row_of("chair", count))["count"])]
+
+
+@pw.worklet
+def half_wrong(count: int) -> Any:
+    return [pw.save("stock")(row_of("lamp", count)), pw.save("stock", key="item")(unfit(count))]
+
+
+@pw.worklet
+def forgiven(count: int) -> Any:
+    kept = pw.save("stock").with_options(on_error=None)(row_of("lamp", count))
+    return [kept, check(kept["count"])]
+
+
+@pw.worklet
+def into_nowhere(count: int) -> Any:
+    return pw.recover(pw.save("stock")(row_of("lamp", count)), lambda error: error)
+
+
+async def run(engine: Engine, worklet: Any, count: int) -> Any:
+    return await engine.run(worklet.plan, [count], engine.context(worklet.name))
+
+
+async def test_a_run_that_fails_leaves_no_row(engine: Engine) -> None:
+    assert (await run(engine, moved, -1)).error.node == "check"
+    assert (await run(engine, half_wrong, 1)).error.node == "save_stock_2"
+    assert rows_of(engine) == []
+    assert (await run(engine, moved, 1)).state == "completed"
+    assert len(rows_of(engine)) == 2
+
+
+async def test_rows_that_the_store_refuses_fail_the_run_and_none_is_there(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect_worklets.flows.saving import SaveStep
+
+    written = SaveStep.write
+    tries: list[str] = []
+
+    def refused(self: SaveStep, *args: Any, **options: Any) -> None:
+        written(self, *args, **options)
+        tries.append(self.id)
+        if self.id == "log":
+            raise OSError("the disk is full")
+
+    monkeypatch.setattr(SaveStep, "write", refused)
+    result = await run(engine, moved, 1)
+    assert (result.state, result.output) == ("failed", None)
+    assert "could not be written: OSError: the disk is full" in result.error.detail
+    assert {entry[0] for entry in result.nodes if entry[2] == "failed"} == {result.error.node}
+    assert tries == ["save_stock", "log"]
+    assert rows_of(engine) == []
+
+
+async def test_the_retries_of_a_save_are_those_of_its_rows(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect_worklets.flows.saving import SaveStep
+
+    @pw.worklet
+    def stubborn(count: int) -> Any:
+        return pw.save("stock").with_options(retries=2)(row_of("lamp", count))
+
+    written = SaveStep.write
+    tries: list[int] = []
+
+    def refused(self: SaveStep, *args: Any, **options: Any) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OSError("not now")
+        written(self, *args, **options)
+
+    monkeypatch.setattr(SaveStep, "write", refused)
+    assert (await run(engine, stubborn, 1)).state == "completed"
+    assert rows_of(engine) == [{"item": "lamp", "count": 1}]
+
+
+async def test_a_save_whose_failure_is_not_the_end_writes_at_once(engine: Engine) -> None:
+    assert (await run(engine, forgiven, -1)).state == "failed"
+    assert rows_of(engine) == [{"item": "lamp", "count": -1}]
+
+
+async def test_a_failure_to_save_can_be_recovered_from(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prefect_worklets.flows.saving import SaveStep
+
+    def refused(self: SaveStep, *args: Any, **options: Any) -> None:
+        raise OSError("no")
+
+    monkeypatch.setattr(SaveStep, "write", refused)
+    result = await run(engine, into_nowhere, 1)
+    assert (result.state, result.output) == ("completed", "Node 'save_stock' failed: OSError: no")
+
+
+async def test_what_an_earlier_process_has_kept_is_written_once(engine: Engine, tmp_path: Any) -> None:
+    checkpoints, id = Checkpoints(tmp_path), new_run_id()
+    context = engine.context("moved", run_id=id)
+    first = moved.kept_execution(engine, [1], context, checkpoints)
+    await first.finish()
+    assert rows_of(engine) == []  # as if the process had ended here, before it could write them
+    for _ in range(2):
+        context = engine.context("moved", run_id=id)
+        again = moved.kept_execution(engine, [1], context, checkpoints)
+        await again.finish()
+        await again.commit()
+        assert len(rows_of(engine)) == 2

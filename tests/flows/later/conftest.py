@@ -141,6 +141,11 @@ def two(x: int = 1) -> list:
     return [pw.review(title="One?", name="one")(x).approved, pw.review(title="Two?", name="two")(offer(x)).approved]
 
 @pw.worklet
+def noting(x: int = 1) -> str:
+    offered = pw.save("offers")(offer(x))
+    return told(pw.review(title="Sell it?")(offered), offered)
+
+@pw.worklet
 def calling(x: int = 1) -> str:
     return pw.call("asking")(x)
 """

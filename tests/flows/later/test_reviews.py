@@ -10,15 +10,17 @@ import pytest
 from prefect_worklets.connectors.access import Principal, Role
 from prefect_worklets.connectors.errors import Conflict, DefinitionError
 from prefect_worklets.connectors.store import Store
+from prefect_worklets.connectors.tables import TableRow
 from prefect_worklets.flows.context import Services
 from prefect_worklets.flows.documents import read_document
-from prefect_worklets.flows.engine import Engine
+from prefect_worklets.flows.engine import Engine, new_run_id
 from prefect_worklets.flows.graph_differences import graph_differences
 from prefect_worklets.flows.importing import import_document
 from prefect_worklets.flows.project import load_file
 from prefect_worklets.flows.reviews import Reviews, has_open
 from prefect_worklets.flows.submitted import SubmittedRuns
 from pydantic import BaseModel
+from sqlmodel import select
 
 import prefect_worklets as pw
 
@@ -49,6 +51,26 @@ async def test_a_decision_lets_the_run_go_on_where_it_was(parts):
     assert {node["id"]: node["state"] for node in ended["nodes"]} == dict.fromkeys(
         ("offer", "review", "told"), "completed"
     )
+
+
+async def test_rows_are_there_while_the_run_waits_and_stay_as_people_change_them(parts):
+    run = await start(parts, "noting")
+
+    def rows():
+        with parts.registry.store.read() as session:
+            return session.exec(select(TableRow).where(TableRow.table_name == "offers")).all()
+
+    async with parts.working():
+        (row,) = await parts.asked(run)
+        (saved,) = rows()
+        assert (saved.run_id, saved.data) == (run, {"item": "lamp", "net": 4})
+        with parts.registry.store.session() as session:  # somebody edits it, as a table of a view does
+            edited = session.get(TableRow, saved.id)
+            edited.data, edited.run_id = {"item": "torch", "net": 5}, new_run_id()
+            session.add(edited)
+        await parts.decide(row["id"], {"approved": True})
+        await parts.ended(run)
+    assert [each.data for each in rows()] == [{"item": "torch", "net": 5}]
 
 
 async def test_a_decision_counts_once(parts):
