@@ -68,6 +68,7 @@ class Outgoing:
         timeout: float | None = None,
         max_bytes: int = 10_000_000,
         hosts: Sequence[str] = (),
+        own_headers: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Send one request and read its answer.
 
@@ -77,6 +78,7 @@ class Outgoing:
             timeout: seconds without a byte until it is given up; None waits.
             max_bytes: the largest answer, unpacked.
             hosts: an allow-list besides the server's own.
+            own_headers: more headers, for this scheme, host and port alone: they do not go where it redirects to.
 
         Raises:
             BadInput: the address comes from a user and may not be reached.
@@ -89,11 +91,15 @@ class Outgoing:
             )
         except (httpx.InvalidURL, ValueError, TypeError) as error:
             raise BadInput(f"This request can't be made: {error}.") from None
+        request.headers.update(own_headers or {})
         for _ in range(MAX_REDIRECTS + 1):
             self._allow(request.url, trusted, hosts)
             answer = await self._one(client, request, max_bytes)
             if isinstance(answer, Outcome):
                 return answer
+            if _origin(answer.url) != _origin(request.url):
+                for name in own_headers or ():
+                    answer.headers.pop(name, None)
             if answer.url.host != request.url.host:
                 trusted = False
                 client = self._client(trusted)
@@ -208,6 +214,10 @@ async def _bounded(parts: AsyncIterator[bytes], max_bytes: int, what: str) -> by
             raise RequestFailed(f"{what} answered more than {max_bytes:,} bytes.", repeatable=False)
         found.append(part)
     return b"".join(found)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 async def _refusal(response: httpx.Response, what: str) -> RequestFailed:

@@ -288,6 +288,8 @@ class _Writer:
         method, returns = node.settings["method"], node.settings.get("returns")
         texts = {name: self._text(argument) for name, argument in node.arguments.items()}
         parts = [_literal(method), texts.pop("url"), *(f"{name}={text}" for name, text in texts.items())]
+        if node.settings.get("secret_headers"):
+            parts.append(f"secret_headers={_literal(node.settings['secret_headers'])}")
         if isinstance(returns, str):
             parts.append(f"returns={self._type(returns)}")
         repeats = 2 if method in ("GET", "HEAD", "PUT", "DELETE") else 0

@@ -24,6 +24,7 @@ from .hint_text import written_hint
 from .hints import Parameter, Shape, adapter_of, name_of
 from .inputs import Misfit, as_json_data
 from .nodes import NodeDefinition, changed, node_id
+from .secret_values import secret_value
 from .steps import Getter, Step, Values
 from .trace import current_trace
 
@@ -34,6 +35,8 @@ TIMEOUT = 30.0
 MAX_BYTES = 10_000_000
 _BACKOFF = 0.5
 _PLACE = re.compile(r"\{([A-Za-z_]\w*)\}")
+# A secret in a header.
+_SECRET = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,62})\}")
 ARGUMENTS = ("url", "path", "params", "json", "headers")
 
 
@@ -45,6 +48,7 @@ def http(
     params: Any = None,
     json: Any = None,
     headers: Any = None,
+    secret_headers: Mapping[str, str] | None = None,
     returns: Any = Any,
     name: str = "http",
     retries: int | None = None,
@@ -65,6 +69,8 @@ def http(
         params: what stands behind the `?`; None is left out.
         json: the body: a mapping, a pydantic model, a list.
         headers: more headers, by name.
+        secret_headers: headers with secrets in them, `{"authorization": "Bearer {TOKEN}"}`: each `{NAME}` is filled as
+            the request is sent, and stands in no graph and no record. For an address that is fixed here.
         returns: the answer's type: a pydantic model or any hint for JSON, `str`, `bytes` or `pw.Image` for the content.
         name: the node's name in the graph.
         retries: how often an attempt without an answer, or with 429 or 5xx, is repeated; None is 2, and 0 for POST and
@@ -93,7 +99,12 @@ def http(
         "http",
         node_id(name),
         _shape(tuple(given), returns),
-        settings={"method": method, "max_bytes": max_bytes, **_returned(returns)},
+        settings={
+            "method": method,
+            "max_bytes": max_bytes,
+            **_returned(returns),
+            **({"secret_headers": dict(secret_headers)} if secret_headers else {}),
+        },
         retries=(2 if method in _REPEATABLE else 0) if retries is None else retries,
         backoff=backoff,
         timeout=timeout,
@@ -124,6 +135,7 @@ def faults_of(node: GraphNode) -> Iterator[tuple[str, str | None]]:
     if isinstance(most, bool) or not isinstance(most, int) or most < 1:
         yield f"its max_bytes is {most!r}.", "give a whole number of 1 or more"
     fixed = _fixed_url(node.arguments.get("url"))
+    yield from _secret_faults(node.settings.get("secret_headers"), fixed)
     if fixed is None:
         if "path" in node.arguments:
             yield "it has a path, and its address is known only when it runs.", "write the address as a text"
@@ -143,6 +155,22 @@ def faults_of(node: GraphNode) -> Iterator[tuple[str, str | None]]:
         yield f"its address has {{{missing}}}, and path does not give it.", f"path={{{missing!r}: ...}}"
     for unused in sorted(names - set(_PLACE.findall(fixed))):
         yield f"its path gives {unused!r}, which the address has not.", f"write {{{unused}}} into the address"
+
+
+def _secret_faults(headers: Any, fixed: str | None) -> Iterator[tuple[str, str | None]]:
+    if headers is None:
+        return
+    if not isinstance(headers, dict) or not all(isinstance(text, str) for text in headers.values()):
+        yield f"its secret_headers are {headers!r}.", 'write {"authorization": "Bearer {TOKEN}"}'
+        return
+    for name, text in headers.items():
+        if not _SECRET.search(text):
+            yield (
+                f"its secret header {name!r} names no secret.",
+                f'write "{{NAME}}" into it, or give {name} as a header',
+            )
+    if fixed is None:
+        yield "it has secret headers, and its address is known only when it runs.", "write the address as a text"
 
 
 def host_fault(node: GraphNode, hosts: Sequence[str]) -> tuple[str, str] | None:
@@ -177,6 +205,8 @@ class HttpStep(Step):
         self._max_bytes = most if isinstance(most, int) else MAX_BYTES
         hosts = node.settings.get("hosts")
         self._hosts = [str(host) for host in hosts] if isinstance(hosts, list) else []
+        secret = node.settings.get("secret_headers")
+        self._secret_headers = {str(key): str(text) for key, text in secret.items()} if isinstance(secret, dict) else {}
         self._returns = returns
 
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
@@ -189,17 +219,21 @@ class HttpStep(Step):
         """
         given = {name: get(values) for name, get in self._arguments.items()}
         services = context.services
+        own_headers = {
+            name: _SECRET.sub(lambda found: secret_value(services.secrets, found[1]), text)
+            for name, text in self._secret_headers.items()
+        }
         if services.outgoing is not None:
-            answer = await self._ask(services.outgoing, given)
+            answer = await self._ask(services.outgoing, given, own_headers)
         else:  # a direct call: its event loop ends with it, and the connections too
             own = Outgoing()
             try:
-                answer = await self._ask(own, given)
+                answer = await self._ask(own, given, own_headers)
             finally:
                 await own.close()
         return await self._read(answer)
 
-    async def _ask(self, outgoing: Outgoing, given: Mapping[str, Any]) -> Outcome:
+    async def _ask(self, outgoing: Outgoing, given: Mapping[str, Any], own_headers: Mapping[str, str]) -> Outcome:
         headers = {str(key): str(value) for key, value in self._plain(given, "headers").items()}
         params = {str(key): value for key, value in self._plain(given, "params").items() if value is not None}
         content = None
@@ -217,6 +251,7 @@ class HttpStep(Step):
                 timeout=self.timeout,
                 max_bytes=self._max_bytes,
                 hosts=self._hosts,
+                own_headers=own_headers,
             )
         except RequestFailed as error:
             raise RequestFailed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..connectors.errors import DefinitionError, SetupError
+from ..connectors.secrets import Secrets
 from .context import CURRENT
 from .faults import caller_place, definition_fault
 from .trace import current_trace
@@ -27,7 +28,11 @@ def secret(name: str) -> str:
         fault = definition_fault(what, place=caller_place(), fix="ask for it inside a node")
         raise DefinitionError("A worklet is defined wrongly.", faults=[fault])
     run = CURRENT.get()
-    kept = run.services.secrets if run is not None else None
+    return secret_value(run.services.secrets if run is not None else None, name)
+
+
+def secret_value(kept: Secrets | None, name: str) -> str:
+    """A secret of the server, or of the environment where there is none. Raises SetupError."""
     if kept is not None:
         return kept.value(name)
     found = os.environ.get(f"{_ENVIRONMENT}{name}")

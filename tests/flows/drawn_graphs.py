@@ -134,6 +134,8 @@ class Drawing:
             method = draw(st.sampled_from(["GET", "POST"]))
             entry |= {"settings": {"method": method, "returns": "dict[str, int]"}, "retries": draw(st.integers(0, 2)),
                       "timeout": draw(st.none() | st.just(30.0))}  # fmt: skip
+            if draw(st.booleans()):
+                entry["settings"]["secret_headers"] = {"authorization": "Bearer {TOKEN}"}
             url = {"constant": "http://example.org/{x}"}
             entry["arguments"] = {"url": url, "path": {"object": {"x": self.argument(seen)}}}
         elif kind == "call":

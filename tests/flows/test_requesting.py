@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import numpy as np
@@ -185,6 +186,51 @@ async def test_a_redirect_to_another_host_is_checked(engine, listener):
     assert isinstance((await run(engine, getting(listener))).error, BadInput)
     listener.plan = [(302, {"location": "/elsewhere"}, b"")]
     assert (await run(engine, getting(listener))).output["path"] == "/elsewhere"
+
+
+async def test_a_header_with_a_secret(engine, listener, monkeypatch):
+    monkeypatch.setenv("WORKLETS_SECRET_TOKEN", "s3cret")
+    asking = getting(listener, secret_headers={"x-agent": "Bearer {TOKEN}"})
+    result = await run(engine, asking)
+    assert result.output["agent"] == "Bearer s3cret"
+    assert "s3cret" not in asking.graph.model_dump_json()
+    assert read_document(asking.graph.model_dump(mode="json")) == asking.graph
+    monkeypatch.delenv("WORKLETS_SECRET_TOKEN")
+    assert "no secret 'TOKEN'" in (await run(engine, asking)).error.detail
+
+
+async def test_a_secret_does_not_go_where_another_redirects_to(listener, monkeypatch):
+    monkeypatch.setenv("WORKLETS_SECRET_TOKEN", "s3cret")
+    other = Listener()
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    outgoing = Outgoing(Egress(allow_private=["127.0.0.1"]))
+    engine = Engine(services=Services(outgoing=outgoing))
+    asking = getting(listener, secret_headers={"x-agent": "{TOKEN}"})
+    listener.plan = [(302, {"location": "/elsewhere"}, b"")]
+    assert (await run(engine, asking)).output["agent"] == "s3cret"
+    listener.plan = [(302, {"location": f"http://{other.address}/theirs"}, b"")]
+    found = (await run(engine, asking)).output
+    assert (found["path"], found["agent"]) == ("/theirs", "")
+    engine.close()
+    await outgoing.close()
+    other.shutdown()
+    other.server_close()
+
+
+@pytest.mark.parametrize(
+    ("url", "headers", "said"),
+    [
+        (None, {"x": "{TOKEN}"}, "its address is known only when it runs"),
+        ("https://example.org", {"x": "token"}, "names no secret"),
+    ],
+)
+def test_secret_headers_that_do_not_fit(url, headers, said):
+    def wrong(where: str) -> Any:
+        return pw.http("GET", url or where, secret_headers=headers)
+
+    with pytest.raises(DefinitionError) as caught:
+        pw.worklet(wrong)
+    assert said in str(caught.value.faults[0])
 
 
 @pytest.mark.parametrize(("hosts", "state"), [(["127.0.0.1"], "completed"), (["*.example.com", "other:80"], "failed")])
