@@ -26,7 +26,7 @@ from .bundle import pack, source_files
 from .documents import parsed_document, written_document
 from .faults import DefinitionFault, definition_fault, did_you_mean, pointer_to
 from .graph import GraphDocument
-from .importing import import_document
+from .importing import import_document, without_definition
 from .node_kinds import arguments_of, node_kinds, option_schema
 from .python_source import module_name
 from .registry import PushedVersion, Registry
@@ -109,7 +109,9 @@ class Edits:
                     "another process; edit its sources and push them."
                 )
             document = written_document(graph)
-            files = _texts(self._source(name, base))
+            texts = {file: without_definition(text, name) for file, text in _texts(self._source(name, base)).items()}
+            # The worklet's own function is written anew from the graph.
+            files = {file: text for file, text in texts.items() if text is not None}
         draft = {"document": document, "files": files, "base": base, "live": self._live(name)}
         known = {"kinds": node_kinds(), "options": option_schema()}
         return {**draft, **known, **self.check(Draft(**draft)).as_dict()}

@@ -155,13 +155,31 @@ def _definitions(folder: Path, worklet: str) -> Iterator[tuple[Path, int, int]]:
     for _, path in source_files(folder):
         if path.suffix != ".py" or b"worklet" not in path.read_bytes():
             continue
-        try:
-            tree = ast.parse(path.read_bytes())
-        except (SyntaxError, ValueError):
-            continue
-        for each in ast.walk(tree):
-            if isinstance(each, ast.FunctionDef) and _worklet_of(each) == worklet:
-                yield path, min(d.lineno for d in each.decorator_list), each.end_lineno or each.lineno
+        for first, last in _definition_lines(path.read_bytes(), worklet):
+            yield path, first, last
+
+
+def _definition_lines(source: str | bytes, worklet: str) -> Iterator[tuple[int, int]]:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return
+    for each in ast.walk(tree):
+        if isinstance(each, ast.FunctionDef) and _worklet_of(each) == worklet:
+            yield min(d.lineno for d in each.decorator_list), each.end_lineno or each.lineno
+
+
+def without_definition(text: str, worklet: str) -> str | None:
+    """A module's text without the worklet's own function; None where nothing but imports is left of it."""
+    places = sorted(_definition_lines(text, worklet), reverse=True)
+    if not places:
+        return text
+    lines = text.splitlines(keepends=True)
+    for first, last in places:
+        del lines[first - 1 : last]
+    left = "".join(lines)
+    harmless = (ast.Import, ast.ImportFrom, ast.Expr)
+    return left.rstrip() + "\n" if any(not isinstance(each, harmless) for each in ast.parse(left).body) else None
 
 
 def _worklet_of(function: ast.FunctionDef) -> str | None:

@@ -166,6 +166,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             reviews=parts.reviews,
             nodes_of=parts.later.nodes,
             run_nodes=parts.run_nodes,
+            edits=parts.edits,
         ),
     ]
 

@@ -22,7 +22,7 @@ class Assets:
     def __init__(self, brand: Brand, folder: Path = FOLDER) -> None:
         self._files: dict[str, tuple[bytes, str]] = {}
         self._urls: dict[str, str] = {}
-        for path in sorted(folder.iterdir()):
+        for path in sorted(folder.rglob("*")):
             if path.suffix in _TYPES:
                 self._add(path, path.read_bytes())
         self._add(Path("brand.css"), brand.console_css().encode())

@@ -56,8 +56,11 @@ def nodes_of(graph: Mapping[str, Any]) -> list[DrawnNode]:
     return list(found.values())
 
 
-def edges_of(graph: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The edges between nodes, those from the input and those to the output, read from where arguments come from."""
+def edges_of(graph: Mapping[str, Any], *, implied: bool = True) -> list[tuple[str, str]]:
+    """The edges between nodes, those from the input and those to the output, read from where arguments come from.
+
+    Those that are `implied` begin at the input for what takes nothing, and end at the output for what nobody takes.
+    """
     edges: list[tuple[str, str]] = []
     for node in _dicts(graph.get("nodes")):
         arguments = node.get("arguments")
@@ -67,8 +70,10 @@ def edges_of(graph: Mapping[str, Any]) -> list[tuple[str, str]]:
             for source in _sources(argument)
         ]
         # A node that takes nothing still begins when the run does.
-        edges += [(source, str(node.get("id") or "")) for source in needed or [INPUT]]
+        edges += [(source, str(node.get("id") or "")) for source in needed or ([INPUT] if implied else [])]
     edges += [(source, OUTPUT) for source in _sources(graph.get("output"))]
+    if not implied:
+        return list(dict.fromkeys(edges))
     used = {source for source, _ in edges}
     # What acts on the outside may have a value that nobody takes; the run still waits for it.
     edges += [(node.id, OUTPUT) for node in nodes_of(graph) if node.id not in used]
@@ -110,18 +115,23 @@ def graph_svg(
     nodes = nodes_of(graph)
     if not nodes or len(nodes) > MAX_NODES:
         return None
-    longest = max(max(len(node.label), len(node.kind) + 10) for node in nodes)
-    box = Size(min(_WIDEST, max(_NARROWEST, _MARGIN + round(longest * _LETTER))), _BOX_HEIGHT)
-    sizes = {INPUT: _TERMINAL, **{node.id: box for node in nodes}, OUTPUT: _TERMINAL}
-    gaps = Gaps(between=42 if direction == "right" else 34, beside=20, around=6)
-    layout = place(sizes, edges_of(graph), direction=direction, gaps=gaps)
-    parts = [_line(line, direction) for line in layout.lines]
-    parts += [_terminal(layout.boxes[INPUT], "input"), _terminal(layout.boxes[OUTPUT], "output")]
-    boxes = [_box(node, layout.boxes[node.id], states) for node in nodes]
+    layout = laid_out(nodes, edges_of(graph), direction)
+    parts = [line_svg(line, direction) for line in layout.lines]
+    parts += [terminal_svg(layout.boxes[INPUT], "input"), terminal_svg(layout.boxes[OUTPUT], "output")]
+    boxes = [box_svg(node, layout.boxes[node.id], states) for node in nodes]
     if links is not None:
         boxes = [_link(f"{links}/{url_part(node.id)}", node, box) for node, box in zip(nodes, boxes, strict=True)]
     role = "img" if links is None else "group"  # what is inside an image can't be reached
     return _frame(layout, direction, name, _described(nodes, states), [*parts, *boxes], role)
+
+
+def laid_out(nodes: Sequence[DrawnNode], edges: Sequence[tuple[str, str]], direction: Direction) -> Layout:
+    """Where the boxes and lines of a graph lie, those of its input and output among them."""
+    longest = max((max(len(node.label), len(node.kind) + 10) for node in nodes), default=0)
+    box = Size(min(_WIDEST, max(_NARROWEST, _MARGIN + round(longest * _LETTER))), _BOX_HEIGHT)
+    sizes = {INPUT: _TERMINAL, **{node.id: box for node in nodes}, OUTPUT: _TERMINAL}
+    gaps = Gaps(between=42 if direction == "right" else 34, beside=20, around=6)
+    return place(sizes, edges, direction=direction, gaps=gaps)
 
 
 def _link(address: str, node: DrawnNode, box: Markup) -> Markup:
@@ -141,7 +151,7 @@ def _frame(
     role: str,
 ) -> Markup:
     title = f"Graph of {name}" if name else "Graph"
-    width, height = _number(layout.width), _number(layout.height)
+    width, height = number_text(layout.width), number_text(layout.height)
     return Markup(
         '<svg class="graph{fits}" role="{role}" viewBox="0 0 {w} {h}" width="{w}" height="{h}">'
         "<title>{title}</title><desc>{desc}</desc>{parts}</svg>"
@@ -163,7 +173,8 @@ def _told(node: DrawnNode, states: Mapping[str, NodeState] | None) -> str:
     return f"{node.label} ({node.kind}, {state.state if state else 'did not run'})"
 
 
-def _box(node: DrawnNode, at: Rectangle, states: Mapping[str, NodeState] | None) -> Markup:
+def box_svg(node: DrawnNode, at: Rectangle, states: Mapping[str, NodeState] | None) -> Markup:
+    """A node."""
     kind = node.kind if node.kind in KINDS else "node"
     classes = f"box kind-{kind}"
     small = _shortened(node.kind, 18)
@@ -180,53 +191,57 @@ def _box(node: DrawnNode, at: Rectangle, states: Mapping[str, NodeState] | None)
     ).format(
         classes=classes,
         told=_told(node, states),
-        x=_number(at.x),
-        y=_number(at.y),
-        w=_number(at.width),
-        h=_number(at.height),
-        mx=_number(at.x + 10),
-        my=_number(at.y + 14),
-        mh=_number(at.height - 28),
-        tx=_number(at.x + 24),
-        ky=_number(at.y + 21),
-        ny=_number(at.y + 40),
+        x=number_text(at.x),
+        y=number_text(at.y),
+        w=number_text(at.width),
+        h=number_text(at.height),
+        mx=number_text(at.x + 10),
+        my=number_text(at.y + 14),
+        mh=number_text(at.height - 28),
+        tx=number_text(at.x + 24),
+        ky=number_text(at.y + 21),
+        ny=number_text(at.y + 40),
         kind=small,
         label=_shortened(node.label, int((at.width - _MARGIN) / _LETTER) + 1),
     )
 
 
-def _terminal(at: Rectangle, text: str) -> Markup:
+def terminal_svg(at: Rectangle, text: str) -> Markup:
+    """The input or the output."""
     return Markup(
         '<g class="terminal"><rect x="{x}" y="{y}" width="{w}" height="{h}" rx="{r}"/>'
         '<text x="{tx}" y="{ty}" text-anchor="middle">{text}</text></g>'
     ).format(
-        x=_number(at.x),
-        y=_number(at.y),
-        w=_number(at.width),
-        h=_number(at.height),
-        r=_number(at.height / 2),
-        tx=_number(at.x + at.width / 2),
-        ty=_number(at.y + at.height / 2 + 4),
+        x=number_text(at.x),
+        y=number_text(at.y),
+        w=number_text(at.width),
+        h=number_text(at.height),
+        r=number_text(at.height / 2),
+        tx=number_text(at.x + at.width / 2),
+        ty=number_text(at.y + at.height / 2 + 4),
         text=text,
     )
 
 
-def _line(line: Line, direction: Direction) -> Markup:
+def line_svg(line: Line, direction: Direction) -> Markup:
+    """An edge with its head."""
     flat = direction == "right"
     start, *rest = line.points
     end_x, end_y = rest[-1]
     # The arrow's head takes the last pixels.
     rest[-1] = (end_x - 6, end_y) if flat else (end_x, end_y - 6)
-    path = [f"M{_number(start[0])} {_number(start[1])}"]
+    path = [f"M{number_text(start[0])} {number_text(start[1])}"]
     for number, point in enumerate(rest):
-        path.append(_curve(start, point, flat) if number % 2 == 0 else f"L{_number(point[0])} {_number(point[1])}")
+        path.append(
+            _curve(start, point, flat) if number % 2 == 0 else f"L{number_text(point[0])} {number_text(point[1])}"
+        )
         start = point
     head = (
         [(end_x - 7, end_y - 4), (end_x, end_y), (end_x - 7, end_y + 4)]
         if flat
         else [(end_x - 4, end_y - 7), (end_x, end_y), (end_x + 4, end_y - 7)]
     )
-    points = " ".join(f"{_number(x)},{_number(y)}" for x, y in head)
+    points = " ".join(f"{number_text(x)},{number_text(y)}" for x, y in head)
     return Markup('<path class="edge" d="{}"/><polygon class="head" points="{}"/>').format("".join(path), points)
 
 
@@ -237,7 +252,7 @@ def _curve(start: tuple[float, float], end: tuple[float, float], flat: bool) -> 
     else:
         middle = (start[1] + end[1]) / 2
         control = ((start[0], middle), (end[0], middle))
-    return "C" + " ".join(f"{_number(x)} {_number(y)}" for x, y in (*control, end))
+    return "C" + " ".join(f"{number_text(x)} {number_text(y)}" for x, y in (*control, end))
 
 
 def _shortened(text: str, letters: int) -> str:
@@ -249,7 +264,8 @@ def _word(text: str) -> str:
     return "".join(letter for letter in text.lower() if letter.isascii() and (letter.isalnum() or letter == "-"))
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """A coordinate with one decimal at most."""
     return f"{value:.1f}".rstrip("0").rstrip(".")
 
 

@@ -13,6 +13,7 @@ from ...connectors.passwords import Passwords
 from ...connectors.shares import Shares
 from ...connectors.store import Store
 from ...connectors.web import Guard
+from ...flows.editing import Edits
 from ...flows.journal import RunRecord
 from ...flows.recent import RecentRuns
 from ...flows.reviews import Reviews
@@ -25,6 +26,7 @@ from .links import ConsoleLinks
 from .login import login_routes
 from .pages_access import access_pages
 from .pages_builder import view_builder
+from .pages_edit import edit_pages
 from .pages_inbox import inbox_pages
 from .pages_models import model_detail, model_list
 from .pages_nodes import node_pages
@@ -62,6 +64,7 @@ def routes(
     reviews: Reviews | None = None,
     nodes_of: Callable[[str], list[list[Any]] | None] = _nothing,
     run_nodes: RunNodes | None = None,
+    edits: Edits | None = None,
 ) -> list[BaseRoute]:
     """The routes of the console: /console..., /login, /login/{token}, /invitation/{token} and /logout.
 
@@ -78,6 +81,7 @@ def routes(
         model_lock: what a model's requirements were resolved to (`Environments.lock_of`).
         reviews: what runs ask people.
         nodes_of: the nodes that have ended of a run that is under way (`LaterRuns.nodes`).
+        edits: begins and checks drafts of worklets; without it none can be edited.
         run_nodes: what is known of the nodes of runs; without it only what the store has.
     """
     assets, builder_files = Assets(brand), BuilderFiles()
@@ -119,6 +123,7 @@ def routes(
         assets.route(),
         builder_files.route(),
         *login_routes(site, passwords),
+        *(edit_pages(site, edits) if edits is not None else ()),
         *(Route(path, site.page(make), methods=["GET"]) for path, make in pages.items()),
         Route("/console/{rest:path}", site.page(nothing_here), methods=["GET"]),
     ]

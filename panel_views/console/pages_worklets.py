@@ -18,7 +18,13 @@ from .site import Site, Visit
 
 def worklet_list(site: Site, visit: Visit) -> Response:
     """/console/worklets"""
-    return site.render(visit, "worklets.html", section="worklets", lines=site.queries.worklets(visit.sees_only))
+    return site.render(
+        visit,
+        "worklets.html",
+        section="worklets",
+        lines=site.queries.worklets(visit.sees_only),
+        may_edit=visit.may(Role.builder),
+    )
 
 
 def worklet_detail(site: Site, visit: Visit) -> Response:

@@ -122,6 +122,7 @@ class TestBeginning:
         server.push(SHOP)
         begun = (await editor.get("order")).json()
         assert set(begun["files"]) == {"order.py", "other.py"}
+        assert "def order" not in begun["files"]["order.py"]  # it is what the graph says
         assert begun["faults"] == []
         assert begun["arguments"]["total"][0] == {
             "name": "lines", "required": True, "type": "list[Line]", "document_type": "list[order:Line]",

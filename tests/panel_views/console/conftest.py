@@ -29,12 +29,15 @@ from prefect_worklets.connectors.web import SESSION_COOKIE, Guard, problem_respo
 from prefect_worklets.flows import api as flows_api
 from prefect_worklets.flows import bundle
 from prefect_worklets.flows.context import Services
+from prefect_worklets.flows.editing import Edits
+from prefect_worklets.flows.edits_api import EditsApi
 from prefect_worklets.flows.engine import Engine
 from prefect_worklets.flows.invoke import InvokeApp
 from prefect_worklets.flows.journal import Journal
 from prefect_worklets.flows.recent import RecentRuns
 from prefect_worklets.flows.registry import Registry
 from prefect_worklets.flows.run_nodes import RunNodes
+from prefect_worklets.flows.trying import NodeTrial
 from prefect_worklets.flows.versions import WorkletVersions
 from prefect_worklets.panel_views import console
 from prefect_worklets.panel_views.shares_api import shares_routes
@@ -147,9 +150,12 @@ def built(folder: Path) -> Iterator[Instance]:
     engine = Engine(services=Services(store=store, files=files, images=ImageLoader(files, Egress())))
     flow_runs: dict[str, str] = {}
     nodes: dict[str, list[list[Any]]] = {}
+    versions = WorkletVersions(store, data.projects)
+    edits = Edits(store, registry, versions)
     links = console.ConsoleLinks(prefect_ui="http://127.0.0.1:4200", flow_run=flow_runs.get)
     routes = [
         *flows_api.routes(registry, guard, store, files, recent=recent),
+        *EditsApi(guard, edits, NodeTrial(edits, engine, Blanks())).routes(),
         *access_routes(guard, passwords, BASE_URL),
         *shares_routes(store, guard, shares, BASE_URL),
         *console.routes(
@@ -162,7 +168,8 @@ def built(folder: Path) -> Iterator[Instance]:
             recent_run=recent.get,
             worklet_problem=lambda name: registry.broken.get(name),
             nodes_of=nodes.get,
-            run_nodes=RunNodes(store, WorkletVersions(store, data.projects), recent, lambda _: None, Blanks()),
+            edits=edits,
+            run_nodes=RunNodes(store, versions, recent, lambda _: None, Blanks()),
         ),
     ]
     rest = Starlette(routes=routes, exception_handlers={WorkletsError: told})
