@@ -24,6 +24,8 @@ from .graph_svg import (
 
 # Space for the handles, which stand out over the boxes.
 _ROOM = 8
+# A drawing up to this width (in pixels) may be shrunk into its frame; a wider one scrolls.
+_SHRINKS = 900
 
 
 def canvas_svg(graph: Mapping[str, Any], direction: Direction = "right") -> Markup | None:
@@ -36,11 +38,12 @@ def canvas_svg(graph: Mapping[str, Any], direction: Direction = "right") -> Mark
     parts = [_wire(line, names, direction) for line in layout.lines]
     parts += [_end("input", layout.boxes[INPUT], direction), _end("output", layout.boxes[OUTPUT], direction)]
     parts += [_node(node, layout.boxes[node.id], direction) for node in nodes]
+    fits = " fits" if layout.width <= _SHRINKS else ""
     width, height = layout.width + 2 * _ROOM, layout.height + 2 * _ROOM
     return Markup(
-        '<svg class="graph editable" role="group" aria-label="Graph" viewBox="{x} {x} {w} {h}" width="{w}" '
+        '<svg class="graph editable{fits}" role="group" aria-label="Graph" viewBox="{x} {x} {w} {h}" width="{w}" '
         'height="{h}">{parts}<path class="rubber" d=""/></svg>'
-    ).format(x=-_ROOM, w=number_text(width), h=number_text(height), parts=Markup("").join(parts))
+    ).format(fits=fits, x=-_ROOM, w=number_text(width), h=number_text(height), parts=Markup("").join(parts))
 
 
 def _wire(line: Line, names: Mapping[str, str], direction: Direction) -> Markup:

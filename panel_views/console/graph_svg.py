@@ -69,6 +69,9 @@ def edges_of(graph: Mapping[str, Any], *, implied: bool = True) -> list[tuple[st
             for argument in (arguments.values() if isinstance(arguments, dict) else ())
             for source in _sources(argument)
         ]
+        when = node.get("when")
+        if isinstance(when, dict) and isinstance(when.get("node"), str):
+            needed.append(when["node"])  # it stands in an arm of that decision
         # A node that takes nothing still begins when the run does.
         edges += [(source, str(node.get("id") or "")) for source in needed or ([INPUT] if implied else [])]
     edges += [(source, OUTPUT) for source in _sources(graph.get("output"))]

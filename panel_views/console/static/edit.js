@@ -166,6 +166,11 @@
       return input && change((document) => { document.output = { input }; });
     }
     const node = nodeOf(draft.document, target);
+    if (isDecision(nodeOf(draft.document, source)) && !node.settings?.join) {
+      const arms = [`if ${source} goes its way`, `if ${source} does not`];
+      const arm = await chosenOf(`When does ${target} run?`, arms);
+      return arm && change((document) => { nodeOf(document, target).when = { node: source, arm: arm === arms[0] }; });
+    }
     const known = checked.arguments[target] || [];
     if (!known.length) return toast(`${target} takes nothing: give its code parameters first.`, true);
     const free = known.filter((each) => !node.arguments[each.name]);
@@ -381,7 +386,7 @@
       if (value === undefined || value === null) delete each[key];
       else each[key] = value;
     });
-    const decisions = draft.document.nodes.filter((each) => each.kind === "decide" && !each.settings?.join && each.id !== node.id);
+    const decisions = draft.document.nodes.filter((each) => isDecision(each) && each.id !== node.id);
     const arms = [["", "always"], ...decisions.flatMap((each) => [[`1${each.id}`, `${each.id} goes its way`], [`0${each.id}`, `${each.id} does not`]])];
     const now = node.when ? `${node.when.arm ? 1 : 0}${node.when.node}` : "";
     const when = choice(arms, now, (picked) => set("when", picked ? { node: picked.slice(1), arm: picked[0] === "1" } : undefined));

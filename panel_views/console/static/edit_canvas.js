@@ -4,6 +4,7 @@
 // `hands` is told: chosen(id), chosenWire(source, target), connected(source, target), removed().
 function editCanvas(frame, hands) {
   let drawnFrom = null;
+  let pointer = null;
   const narrow = matchMedia("(max-width: 640px)");
 
   function svg() {
@@ -42,6 +43,8 @@ function editCanvas(frame, hands) {
     event.preventDefault();
     drawnFrom = { name: handle.dataset.from, x: Number(handle.getAttribute("cx")), y: Number(handle.getAttribute("cy")) };
     svg().classList.add("drawing");
+    pointer = null;
+    follow();
   });
 
   function targetAt(event) {
@@ -56,7 +59,19 @@ function editCanvas(frame, hands) {
     svg().querySelector(".rubber").setAttribute("d", `M${drawnFrom.x} ${drawnFrom.y}L${x} ${y}`);
     frame.querySelectorAll(".over").forEach((each) => each.classList.remove("over"));
     targetAt(event)?.classList.add("over");
+    pointer = event;
   });
+
+  // What a line is drawn to may lie beyond the edge of the frame: it scrolls while the pointer is held there.
+  function follow() {
+    if (!drawnFrom) return;
+    if (pointer && !targetAt(pointer)) {
+      const around = frame.getBoundingClientRect();
+      const beyond = (at, low, high) => (at < low + 30 ? -8 : at > high - 30 ? 8 : 0);
+      frame.scrollBy(beyond(pointer.clientX, around.left, around.right), beyond(pointer.clientY, around.top, around.bottom));
+    }
+    requestAnimationFrame(follow);
+  }
 
   function stop() {
     drawnFrom = null;

@@ -41,6 +41,8 @@ function dropReferences(document, gone, only) {
   }
 }
 
+const isDecision = (node) => node?.kind === "decide" && !node.settings?.join;
+
 function removeNode(document, id) {
   document.nodes = document.nodes.filter((node) => node.id !== id);
   for (const node of document.nodes) if (node.when?.node === id) delete node.when;
@@ -48,6 +50,8 @@ function removeNode(document, id) {
 }
 
 function disconnect(document, source, target) {
+  const node = nodeOf(document, target);
+  if (node?.when?.node === source) delete node.when;
   dropReferences(document, (reference) => (source === INPUT ? "input" in reference : reference.node === source), target);
 }
 

@@ -50,6 +50,11 @@ class TestEdges:
         node = {"id": "a", "kind": "node", "arguments": {"x": {"constant": {"node": "b"}}}}
         assert edges_of({"nodes": [node], "output": {"node": "a"}}) == [(INPUT, "a"), ("a", OUTPUT)]
 
+    def test_an_arm_comes_after_its_decision(self) -> None:
+        nodes = [{"id": "decide", "kind": "decide"}, {"id": "arm", "when": {"node": "decide", "arm": True}}]
+        assert edges_of({"nodes": nodes}) == [(INPUT, "decide"), ("decide", "arm"), ("arm", OUTPUT)]
+        assert edges_of({"nodes": nodes}, implied=False) == [("decide", "arm")]
+
     @pytest.mark.parametrize("graph", [{}, {"nodes": None}, {"nodes": [3, None, {}]}, {"nodes": "x", "output": 3}])
     def test_whatever_is_no_graph_has_none(self, graph: dict[str, Any]) -> None:
         assert nodes_of(graph) == []
