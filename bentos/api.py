@@ -132,7 +132,8 @@ class ModelRoutes:
 
         Inputs come as JSON, as a `.npy` array, or as a form; the answer is what `Accept` names of JSON, .npy and PNG.
         """
-        await self._guard(request, Role.operator, "ask models")
+        # A viewer asks models through views alone: that process checks that the view names the model.
+        await self._guard(request, Role.viewer if self._guard.is_from_views(request) else Role.operator, "ask models")
         name, _, version = request.path_params["name"].partition("@")
         return await self._predicting.answer(request, name, version or None)
 

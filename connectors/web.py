@@ -61,6 +61,10 @@ class Guard:
             check_scope(principal, request.scope["path"])
         return principal
 
+    def is_from_views(self, request: HTTPConnection) -> bool:
+        """Whether another process of this instance asks, on behalf of somebody."""
+        return self.access.is_internal(request.headers.get("authorization", "")[7:].strip())
+
     async def principal(self, request: HTTPConnection) -> Principal:
         """Whoever calls. Raises NotSignedIn, NotAllowed (a cookie from another site's page)."""
         header = request.headers.get("authorization", "")

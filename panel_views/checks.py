@@ -13,10 +13,12 @@ from ..connectors.errors import BadInput, DefinitionError, Fault
 from .action_checks import action_bindings, of_modal
 from .components.kinds import KINDS, fault_text
 from .document import (
+    ASKING,
     COLUMNS,
     RESERVED_PARAMS,
     RESERVED_SLUGS,
     VISIBLE,
+    WHOLE,
     Action,
     Binding,
     CloseModal,
@@ -24,6 +26,7 @@ from .document import (
     ComponentBinding,
     EventBinding,
     ExpressionBinding,
+    ModelBinding,
     Navigate,
     OpenModal,
     ParamBinding,
@@ -35,13 +38,14 @@ from .document import (
     SubmitRun,
     TableBinding,
     ViewDocument,
+    given_to,
 )
 from .expressions import parse as parse_expression
 from .faults import Loc, unknown
 from .table_checks import declarations, of_query, of_save
 
 MAX_DEPTH = 4  # containers inside one another
-_UNION_TAGS = {"state", "component", "table", "query", "user", "param", "constant", "expr", "event"}
+_UNION_TAGS = {"state", "component", "table", "query", "worklet", "model", "user", "param", "constant", "expr", "event"}
 _UNION_TAGS |= {"run_worklet", "set_state", "refresh", "send", "navigate", "save"}
 _UNION_TAGS |= {"open_modal", "close_modal", "notify", "copy", "download", "decide", "submit_run", "cancel_run"}
 _HOLD_BINDINGS = ("bindings", "input", "params", "row")
@@ -230,9 +234,12 @@ def _steps(
             yield from of_modal(document, at, action)
         for place, binding in action_bindings(action):
             yield from _binding(document, (*at, *place), binding, roots)
-            if isinstance(binding, TableBinding | QueryBinding):
+            if isinstance(binding, (TableBinding, *ASKING)):
                 fix = "bind a component to it, and read the component"
-                yield Fault((*at, *place), "an action can't read rows", "binding", fix)
+                what = (
+                    "can't read rows" if isinstance(binding, TableBinding | QueryBinding) else "can't ask for a value"
+                )
+                yield Fault((*at, *place), f"an action {what}", "binding", fix)
         yield from _steps(document, (*at, "on_error"), action.on_error, roots | {"error"}, depth + 1)
 
 
@@ -243,14 +250,8 @@ def _binding(
         yield from _state(document, (*loc, "state"), binding.state)
     elif isinstance(binding, ComponentBinding):
         yield from _component_value(document, loc, binding.component, binding.value)
-    elif isinstance(binding, QueryBinding):
-        yield from of_query(document, loc, binding)
-        for name, given in binding.params.items():
-            at = (*loc, "params", name)
-            if isinstance(given, TableBinding | QueryBinding | EventBinding):
-                yield Fault(at, "a query's parameter is a single value that is always there", "binding")
-            else:
-                yield from _binding(document, at, given)
+    elif isinstance(binding, ASKING):
+        yield from _question(document, loc, binding)
     elif isinstance(binding, ParamBinding):
         yield from _declared(document, (*loc, "param"), binding.param)
     elif isinstance(binding, ExpressionBinding):
@@ -265,6 +266,21 @@ def _binding(
                     yield Fault((*loc, "expr"), f"{path[0]} can be read in {_OF_ACTIONS[path[0]]} only", "expression")
             else:
                 yield from _read(document, (*loc, "expr"), path)
+
+
+def _question(document: ViewDocument, loc: Loc, binding: Binding) -> Iterator[Fault]:
+    if isinstance(binding, QueryBinding):
+        yield from of_query(document, loc, binding)
+    if isinstance(binding, ModelBinding) and binding.value is not None and binding.input:
+        yield Fault((*loc, "value"), "a model is given its inputs by name, or one value as the whole", "binding")
+    whole = isinstance(binding, ModelBinding) and binding.value is not None
+    field = "params" if isinstance(binding, QueryBinding) else "input"
+    for name, given in given_to(binding).items():
+        at = (*loc, WHOLE) if whole else (*loc, field, name)
+        if isinstance(given, (TableBinding, *ASKING, EventBinding)):
+            yield Fault(at, "what is asked with is a single value that is always there", "binding")
+        else:
+            yield from _binding(document, at, given)
 
 
 def _read(document: ViewDocument, loc: Loc, path: tuple[str, ...]) -> Iterator[Fault]:
@@ -328,8 +344,8 @@ def component_reads(binding: Binding) -> Iterator[tuple[str, str]]:
     """The components' values that a binding reads."""
     if isinstance(binding, ComponentBinding):
         yield binding.component, binding.value
-    elif isinstance(binding, QueryBinding):
-        for given in binding.params.values():
+    elif isinstance(binding, ASKING):
+        for given in given_to(binding).values():
             yield from component_reads(given)
     elif isinstance(binding, ExpressionBinding):
         for path in parse_expression(binding.expr).reads:
@@ -341,8 +357,8 @@ def state_reads(binding: Binding) -> Iterator[str]:
     """The states that a binding reads, as `session.result`."""
     if isinstance(binding, StateBinding):
         yield binding.state
-    elif isinstance(binding, QueryBinding):
-        for given in binding.params.values():
+    elif isinstance(binding, ASKING):
+        for given in given_to(binding).values():
             yield from state_reads(given)
     elif isinstance(binding, ExpressionBinding):
         for path in parse_expression(binding.expr).reads:
@@ -354,8 +370,8 @@ def param_reads(binding: Binding) -> Iterator[str]:
     """The parameters that a binding reads."""
     if isinstance(binding, ParamBinding):
         yield binding.param
-    elif isinstance(binding, QueryBinding):
-        for given in binding.params.values():
+    elif isinstance(binding, ASKING):
+        for given in given_to(binding).values():
             yield from param_reads(given)
     elif isinstance(binding, ExpressionBinding):
         yield from (path[1] for path in parse_expression(binding.expr).reads if path[0] == "params" and len(path) > 1)

@@ -1,4 +1,4 @@
-"""Which worklets ask a model, and which views run these. Blocking."""
+"""Which worklets ask a model, and which views run these or ask it themselves. Blocking."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..connectors.tables import View, ViewDraft, ViewVersion, Worklet, WorkletVe
 
 
 def dependants_of_model(store: Store, name: str) -> list[Dependant]:
-    """The worklets whose live version asks the model, then the views (published or drafted) that run one of them."""
+    """The worklets whose live version asks the model, then the views (published or drafted) that run one or ask it."""
     with store.read() as session:
         graphs = session.exec(
             select(col(Worklet.name), col(WorkletVersion.graph)).join(
@@ -32,8 +32,8 @@ def dependants_of_model(store: Store, name: str) -> list[Dependant]:
     worklets = sorted(worklet for worklet, graph in graphs if _asks(graph, name))
     wanted = set(worklets)
     found = [Dependant("worklet", worklet) for worklet in worklets]
-    live = {(slug, worklet) for slug, document in published for worklet in _runs(document) & wanted}
-    drafted = {(slug, worklet) for slug, document in drafts for worklet in _runs(document) & wanted} - live
+    live = {(slug, by) for slug, document in published for by in _ways(document, wanted, name)}
+    drafted = {(slug, by) for slug, document in drafts for by in _ways(document, wanted, name)} - live
     found += [Dependant("view", slug, worklet) for slug, worklet in sorted(live)]
     return found + [Dependant("view", slug, worklet, live=False) for slug, worklet in sorted(drafted)]
 
@@ -45,6 +45,12 @@ def _asks(graph: Any, name: str) -> bool:
         if isinstance(settings, dict) and str(settings.get("model", "")).partition("@")[0] == name:
             return True
     return False
+
+
+def _ways(document: Any, worklets: set[str], model: str) -> set[str]:
+    """By which of these worklets a view needs the model; the empty text where it asks the model itself."""
+    named = {str(part.get("model", "")).partition("@")[0] for part in _objects(document)}
+    return (_runs(document) & worklets) | ({""} if model in named else set())
 
 
 def _runs(document: Any) -> set[str]:

@@ -26,6 +26,8 @@ from .declarations import ViewAccess as ViewAccess
 COLUMNS = 12
 # What follows a component's condition is named like a property; no kind has one of this name.
 VISIBLE = "visible_if"
+# What stands for a model's only input among those by name.
+WHOLE = "value"
 # Names in a page's address that are no parameters of it.
 RESERVED_PARAMS = frozenset({"page", "visitor", "ticket"})
 # Paths that the views process and the API need for themselves.
@@ -71,6 +73,26 @@ class QueryBinding(Part):
     path: Path | None = None
 
 
+class WorkletBinding(Part):
+    """What a worklet answers, or the part at `path`; asked once every input has a value, and anew when one changes."""
+
+    worklet: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    input: dict[Name, Binding] = Field(default={})
+    path: Path | None = None
+
+
+class ModelBinding(Part):
+    """What a model answers (`NAME`, or a fixed `NAME@VERSION`), or the part at `path`.
+
+    It is given its inputs by name, or `value` as the whole. It is asked once each has a value, and anew as one changes.
+    """
+
+    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}(@[A-Za-z0-9._-]{1,63})?$")]
+    input: dict[Name, Binding] = Field(default={})
+    value: Binding | None = None
+    path: Path | None = None
+
+
 class UserBinding(Part):
     """Something about whoever looks at the view."""
 
@@ -102,7 +124,7 @@ class EventBinding(Part):
     event: Path
 
 
-_TAGS = ("state", "component", "table", "query", "user", "param", "constant", "expr", "event")
+_TAGS = ("state", "component", "table", "query", "worklet", "model", "user", "param", "constant", "expr", "event")
 
 
 def _binding_tag(value: Any) -> str | None:
@@ -116,6 +138,8 @@ Binding = Annotated[
     | Annotated[ComponentBinding, Tag("component")]
     | Annotated[TableBinding, Tag("table")]
     | Annotated[QueryBinding, Tag("query")]
+    | Annotated[WorkletBinding, Tag("worklet")]
+    | Annotated[ModelBinding, Tag("model")]
     | Annotated[UserBinding, Tag("user")]
     | Annotated[ParamBinding, Tag("param")]
     | Annotated[ConstantBinding, Tag("constant")]
@@ -129,8 +153,19 @@ Binding = Annotated[
 ]
 
 
+# What is asked for elsewhere: for properties alone.
+ASKING = (QueryBinding, WorkletBinding, ModelBinding)
 # What something depends on: a binding that holds or does not. Python code may write an expression as text.
 Condition = Annotated[Binding, "condition"]
+
+
+def given_to(binding: Binding) -> dict[str, Binding]:
+    """What a question is asked with, by what follows it in the document."""
+    if isinstance(binding, QueryBinding):
+        return binding.params
+    if isinstance(binding, ModelBinding) and binding.value is not None:
+        return {WHOLE: binding.value}
+    return binding.input if isinstance(binding, WorkletBinding | ModelBinding) else {}
 
 
 # --- actions -------------------------------------------------------------------------------------------

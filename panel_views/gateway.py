@@ -27,6 +27,10 @@ class Gateway(Protocol):
         """The worklet's answer."""
         ...
 
+    async def predict(self, model: str, inputs: Any) -> Any:
+        """What the model answers."""
+        ...
+
     async def rows(self, table: str, limit: int) -> list[dict[str, Any]]:
         """The user's newest rows of a table, newest first."""
         ...
@@ -88,6 +92,11 @@ class HttpGateway:
     async def run_worklet(self, name: str, inputs: dict[str, Any]) -> Any:
         """Invoke a worklet. Raises WorkletsError with the answer's faults."""
         return await self._call("POST", f"/api/worklets/{quote(name)}/invoke", json=inputs)
+
+    async def predict(self, model: str, inputs: Any) -> Any:
+        """Ask a model, `NAME` or `NAME@VERSION`. Raises WorkletsError with the answer's faults."""
+        answer = await self._call("POST", f"/api/models/{quote(model, safe='@')}/predict", json={"inputs": inputs})
+        return answer["outputs"]
 
     async def rows(self, table: str, limit: int) -> list[dict[str, Any]]:
         """The user's newest rows. Raises WorkletsError."""

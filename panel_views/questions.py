@@ -1,31 +1,61 @@
-"""What an open view has asked its queries: an answer for each with its parameters, asked anew when rows change."""
+"""What an open view asked of queries, worklets and models: an answer for each question, asked anew as rows change."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
-from ..connectors.errors import WorkletsError
+from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
 from .cells import Cell
-from .document import ViewDocument
+from .document import WHOLE, ModelBinding, QueryBinding, ViewDocument, WorkletBinding
 from .gateway import Gateway
 from .view_tables import names
 
-Key = tuple[str, bytes]
-# Parameters that change faster than this are asked for once, with the last of their values.
-PAUSE_SECONDS = 0.12
+# What changes faster than this is asked with once, with the last of its values.
+PAUSE_SECONDS = {"query": 0.12, "worklet": 0.25, "model": 0.25}
 _KEPT = 40
+
+
+class Source(NamedTuple):
+    """Who is asked."""
+
+    kind: Literal["query", "worklet", "model"]
+    name: str
+    # Whether a model is given one value instead of inputs by name.
+    whole: bool = False
+
+
+Key = tuple[Source, bytes]
+
+
+def source_of(binding: QueryBinding | WorkletBinding | ModelBinding) -> Source:
+    """Who is asked for a binding."""
+    if isinstance(binding, QueryBinding):
+        return Source("query", binding.query)
+    if isinstance(binding, WorkletBinding):
+        return Source("worklet", binding.worklet)
+    return Source("model", binding.model, whole=binding.value is not None)
+
+
+def _said(error: WorkletsError) -> dict[str, Any]:
+    """The problem, with the first of its faults in its text: here is one place for all of them."""
+    said = problem(error)
+    if error.faults:
+        fault = error.faults[0]
+        where = ".".join(map(str, fault.loc))
+        said["detail"] = f"{error.detail} {where}: {fault.msg}" if where else f"{error.detail} {fault.msg}"
+    return said
 
 
 class Questions:
     """The answers, and what is on its way.
 
     Args:
-        changed: told of a query whose answer is another one now.
+        changed: told of a source one of whose answers is another one now.
         spawn: begins a task that ends with the view.
     """
 
@@ -33,8 +63,8 @@ class Questions:
         self,
         document: ViewDocument,
         gateway: Gateway,
-        changed: Callable[[str], None],
-        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        changed: Callable[[Source], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
         self._document = document
         self._gateway = gateway
@@ -43,17 +73,29 @@ class Questions:
         self._cells: dict[Key, Cell] = {}
         self._latest: dict[tuple[str, str], Key] = {}
         self._turns: dict[Key, int] = {}
+        self._asking: dict[Key, asyncio.Task[None]] = {}
 
-    def ask(self, asker: tuple[str, str], query: str, params: dict[str, Any]) -> Cell:
-        """What the query answers, for a property of a component; asked if that is not known."""
-        key = (query, orjson.dumps(params, option=orjson.OPT_SORT_KEYS))
+    def ask(self, asker: tuple[str, str], source: Source, given: dict[str, Any]) -> Cell:
+        """What the source answers, for a property of a component; asked if that is not known."""
+        try:
+            key = (source, orjson.dumps(given, option=orjson.OPT_SORT_KEYS))
+        except TypeError as error:
+            return Cell(None, "error", problem(BadInput(f"{source.name} can't be asked with this: {error}.")))
         earlier = self._latest.get(asker)
         self._latest[asker] = key
+        if earlier is not None and earlier != key:
+            self._outdate(earlier)
         if key not in self._cells:
             before = self._cells.get(earlier, Cell()) if earlier is not None else Cell()
             self._cells[key] = Cell(before.value, "loading")
-            self._spawn(self._answer(key, params, PAUSE_SECONDS if earlier is not None else 0))
+            self._begin(key, PAUSE_SECONDS[source.kind] if earlier is not None else 0)
         return self._cells[key]
+
+    def forget(self, asker: tuple[str, str]) -> None:
+        """The property asks for nothing now."""
+        earlier = self._latest.pop(asker, None)
+        if earlier is not None:
+            self._outdate(earlier)
 
     def row_changed(self, table: str) -> None:
         """Ask again whatever reads the table and is shown; forget the rest."""
@@ -63,30 +105,47 @@ class Questions:
                 del self._cells[key]
                 continue
             self._cells[key] = self._cells[key].loading()
-            self._spawn(self._answer(key, orjson.loads(key[1]), 0))
+            self._begin(key, 0)
 
-    def _reads(self, query: str, table: str) -> bool:
-        found = self._document.query(query)
+    def _begin(self, key: Key, pause: float) -> None:
+        self._asking[key] = self._spawn(self._answer(key, pause))
+
+    def _outdate(self, key: Key) -> None:
+        """Break off what nobody waits for any more; a run that it began is cancelled with its request."""
+        if key in self._latest.values():
+            return
+        task = self._asking.pop(key, None)
+        if task is not None and not task.done():
+            task.cancel()
+            self._cells.pop(key, None)
+
+    def _reads(self, source: Source, table: str) -> bool:
+        found = self._document.query(source.name) if source.kind == "query" else None
         return found is not None and names(found.sql, table)
 
-    async def _answer(self, key: Key, params: dict[str, Any], pause: float) -> None:
+    async def _answer(self, key: Key, pause: float) -> None:
         turn = self._turns[key] = self._turns.get(key, 0) + 1
         if pause:
             await asyncio.sleep(pause)
-            if key not in self._latest.values():  # outdated before it was asked
-                self._cells.pop(key, None)
-                return
         try:
-            cell = Cell.of(await self._gateway.query(key[0], params))
+            cell = Cell.of(await self._asked(key[0], orjson.loads(key[1])))
         except WorkletsError as error:
-            cell = Cell(None, "error", problem(error))
-        if self._turns[key] != turn:
+            cell = Cell(None, "error", _said(error))
+        if self._turns.get(key) != turn:
             return
         self._cells[key] = cell
         self._forget()
         self._changed(key[0])
 
+    async def _asked(self, source: Source, given: dict[str, Any]) -> Any:
+        if source.kind == "query":
+            return await self._gateway.query(source.name, given)
+        if source.kind == "worklet":
+            return await self._gateway.run_worklet(source.name, given)
+        return await self._gateway.predict(source.name, given[WHOLE] if source.whole else given)
+
     def _forget(self) -> None:
         shown = set(self._latest.values())
         for key in [key for key in self._cells if key not in shown][: max(0, len(self._cells) - _KEPT)]:
             del self._cells[key]
+            self._turns.pop(key, None)

@@ -25,6 +25,7 @@ from .cells import NEVER, Cell, Occasion, at_path, of_state, part_of
 from .checks import component_reads, param_reads, property_edges, state_reads
 from .components.kinds import KINDS, fault_text
 from .document import (
+    ASKING,
     VISIBLE,
     Binding,
     ComponentBinding,
@@ -32,16 +33,16 @@ from .document import (
     EventBinding,
     ExpressionBinding,
     ParamBinding,
-    QueryBinding,
     StateBinding,
     TableBinding,
     UserBinding,
     ViewDocument,
+    given_to,
 )
 from .expressions import parse as parse_expression
 from .gateway import Gateway
 from .parameters import typed
-from .questions import Questions
+from .questions import Questions, Source, source_of
 
 logger = logging.getLogger(__name__)
 
@@ -263,8 +264,8 @@ class Runtime:
             lambda binding: isinstance(binding, TableBinding) and (binding.table, binding.limit) == (table, limit)
         )
 
-    def _put_answer(self, query: str) -> None:
-        self._recompute_readers(lambda binding: isinstance(binding, QueryBinding) and binding.query == query)
+    def _put_answer(self, source: Source) -> None:
+        self._recompute_readers(lambda binding: isinstance(binding, ASKING) and source_of(binding) == source)
 
     def _recompute_readers(self, reads: Callable[[Binding], bool]) -> None:
         self._recompute([node for node in self._order if reads(self._binding(node))])
@@ -285,16 +286,19 @@ class Runtime:
             self._on_property(*node, cell)
 
     def _read(self, node: tuple[str, str]) -> Cell:
-        """What a property's binding gives. A query is asked once all its parameters are known."""
+        """What a property's binding gives. What is asked elsewhere is asked once all that it is asked with is known."""
         binding = self._binding(node)
-        if not isinstance(binding, QueryBinding):
+        if not isinstance(binding, ASKING):
             return self.evaluate(binding, NEVER)
-        given = {name: self.evaluate(param, NEVER) for name, param in binding.params.items()}
+        given = {name: self.evaluate(each, NEVER) for name, each in given_to(binding).items()}
         waiting = next((cell for cell in given.values() if cell.status in ("error", "loading")), None)
         if waiting is not None:
             return Cell(None, waiting.status, waiting.error)
-        params = {name: cell.value for name, cell in given.items()}
-        return at_path(self._questions.ask(node, binding.query, params), binding.path)
+        source, values = source_of(binding), {name: cell.value for name, cell in given.items()}
+        if source.kind != "query" and None in values.values():
+            self._questions.forget(node)
+            return Cell()
+        return at_path(self._questions.ask(node, source, values), binding.path)
 
     def _checked(self, node: tuple[str, str], cell: Cell) -> Cell:
         """The cell with its value as the property takes it; one that does not fit is an error."""
@@ -329,8 +333,8 @@ class Runtime:
             return Cell.of(binding.constant)
         if isinstance(binding, EventBinding):
             return Cell.of(part_of(occasion.event, binding.event))
-        if isinstance(binding, QueryBinding):
-            raise AssertionError("only properties read queries")
+        if isinstance(binding, ASKING):
+            raise AssertionError("only properties ask")
         return self._evaluate_expression(binding, occasion)
 
     def _evaluate_expression(self, binding: ExpressionBinding, occasion: Occasion) -> Cell:
@@ -361,10 +365,11 @@ class Runtime:
         self._generations[key] = self._generations.get(key, 0) + 1
         return self._generations[key]
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _first_values(document: ViewDocument) -> dict[tuple[str, str], Any]:

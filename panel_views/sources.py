@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from ..connectors.errors import NotFound
 from ..connectors.store import Store
-from ..connectors.tables import Model, TableRow, Worklet, WorkletVersion
+from ..connectors.tables import Model, ModelVersion, TableRow, Worklet, WorkletVersion
 
 # How many of a table's newest rows are looked at for its columns.
 _ROWS = 20
@@ -22,6 +22,11 @@ def sources(store: Store) -> dict[str, Any]:
     saved = {table for worklet in worklets for table in worklet["tables"]}
     with store.read() as session:
         models = session.exec(select(Model).order_by(Model.name)).all()
+        live = (col(ModelVersion.model_name) == col(Model.name)) & (
+            col(ModelVersion.version) == col(Model.live_version)
+        )
+        manifests = session.exec(select(Model.name, ModelVersion.manifest).join(ModelVersion, live)).all()
+        inputs = {name: _inputs(manifest) for name, manifest in manifests}
         counts = dict(
             session.execute(select(col(TableRow.table_name), func.count()).group_by(col(TableRow.table_name))).all()
         )
@@ -32,7 +37,13 @@ def sources(store: Store) -> dict[str, Any]:
     return {
         "worklets": worklets,
         "models": [
-            {"name": model.name, "description": model.description, "live": model.live_version} for model in models
+            {
+                "name": model.name,
+                "description": model.description,
+                "live": model.live_version,
+                "inputs": inputs.get(model.name),
+            }
+            for model in models
         ],
         "tables": tables,
     }
@@ -103,6 +114,14 @@ def _worklet(worklet: Worklet, version: WorkletVersion) -> dict[str, Any]:
         "output": fields_of(graph.get("output_schema")),
         "tables": tables_of(graph),
     }
+
+
+def _inputs(manifest: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """The inputs of a model by name; None where there is one alone, which needs no name."""
+    fields = [field for field in (manifest.get("signature") or {}).get("inputs") or [] if field.get("name")]
+    if len(fields) < 2:
+        return None
+    return [{"name": str(field["name"]), "required": bool(field.get("required", True))} for field in fields]
 
 
 def _columns(session: Any, table: str) -> list[str]:

@@ -63,6 +63,7 @@ from .verbs import (
     decide,
     download,
     event,
+    model,
     navigate,
     notify,
     open_modal,
@@ -77,6 +78,7 @@ from .verbs import (
     submit_run,
     table,
     user,
+    worklet,
 )
 
 __all__ = [
@@ -143,6 +145,7 @@ __all__ = [
     "download",
     "event",
     "expr",
+    "model",
     "navigate",
     "notify",
     "open_modal",
@@ -157,4 +160,5 @@ __all__ = [
     "submit_run",
     "table",
     "user",
+    "worklet",
 ]

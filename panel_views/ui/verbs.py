@@ -20,6 +20,7 @@ __all__ = [
     "decide",
     "download",
     "event",
+    "model",
     "navigate",
     "notify",
     "open_modal",
@@ -34,6 +35,7 @@ __all__ = [
     "submit_run",
     "table",
     "user",
+    "worklet",
 ]
 
 
@@ -63,6 +65,20 @@ def query(query: str, *, params: Mapping[str, Any] | None = None, path: str | No
     It is asked again when its parameters, or the rows of its tables, change.
     """
     return Bound(document.QueryBinding, {"query": query, "params": params or {}, "path": path})
+
+
+def worklet(worklet: str, *, input: Mapping[str, Any] | None = None, path: str | None = None) -> Reads:
+    """What a worklet answers, or the part at `path`; asked once every input has a value, and anew when one changes."""
+    return Bound(document.WorkletBinding, {"worklet": worklet, "input": input or {}, "path": path})
+
+
+def model(model: str, *, input: Mapping[str, Any] | None = None, value: Any = None, path: str | None = None) -> Reads:
+    """What a model answers (`NAME`, or a fixed `NAME@VERSION`), or the part at `path`.
+
+    It is given its inputs by name, or `value` as the whole. It is asked once each has a value, and anew as one
+    changes.
+    """
+    return Bound(document.ModelBinding, {"model": model, "input": input or {}, "value": value, "path": path})
 
 
 def user(user: Literal["id", "name", "role"]) -> Reads:

@@ -24,7 +24,7 @@ from prefect_worklets.connectors.files import FileStore
 from prefect_worklets.connectors.images import ImageLoader
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.store import Store
-from prefect_worklets.connectors.web import Guard
+from prefect_worklets.connectors.web import ON_BEHALF_HEADER, Guard
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from starlette.applications import Starlette
@@ -80,7 +80,7 @@ def files(store: Store, data: DataDirectory) -> FileStore:
 
 @pytest.fixture
 async def client(store: Store, data: DataDirectory, router: Router, deployer: Deployer, files: FileStore) -> Any:
-    access = Access(store)
+    access = Access(store, KEY)
     keys = {role: access.create_key(role, role=role) for role in ("viewer", "operator", "builder")}
     routes = api.routes(
         router,
@@ -95,6 +95,9 @@ async def client(store: Store, data: DataDirectory, router: Router, deployer: De
     headers = {"authorization": f"Bearer {keys['builder']}"}
     async with httpx.AsyncClient(transport=transport, base_url="http://t", headers=headers) as client:
         client.keys = keys  # type: ignore[attr-defined]
+        client.on_behalf = {  # type: ignore[attr-defined]
+            "authorization": f"Bearer {KEY}", ON_BEHALF_HEADER: access.ensure_user("vera", "viewer").id
+        }  # fmt: skip
         yield client
 
 

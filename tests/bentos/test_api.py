@@ -274,6 +274,12 @@ class TestRoles:
         answer = await client.request(method, path, headers=headers, content=orjson.dumps({"x": 1}))
         assert answer.status_code not in (401, 403)
 
+    async def test_a_viewer_may_ask_through_a_view(self, client, live):
+        headers = client.on_behalf
+        answer = await client.post("/api/models/iris/predict", headers=headers, json={"inputs": [[5.1, 3.5, 1.4, 0.2]]})
+        assert answer.status_code == 200
+        problem(await client.post("/api/models/iris/promote", headers=headers, json={"version": "1.0.0"}), 403)
+
     @pytest.mark.parametrize(("method", "path", "least"), CALLS)
     async def test_strangers_are_sent_away(self, client, method, path, least):
         problem(await client.request(method, path, headers={"authorization": "Bearer nobody"}), 401)

@@ -37,6 +37,8 @@ def store(tmp_path: Path) -> Any:
             ViewVersion(view_slug="shows", number=1, document={"actions": [{"do": "run_worklet", "worklet": "asks"}]}),
             View(slug="drafted"),
             ViewDraft(view_slug="drafted", document={"pages": [{"deep": [{"worklet": "asks-fixed"}]}]}),
+            View(slug="shows-itself", published=1),
+            ViewVersion(view_slug="shows-itself", number=1, document={"bindings": {"text": {"model": "iris@1.0.0"}}}),
             View(slug="elsewhere", published=1),
             ViewVersion(view_slug="elsewhere", number=1, document={"worklet": "asks-another", "text": "asks"}),
         ):
@@ -51,6 +53,7 @@ def test_live_worklets_and_the_views_that_run_them(store: Store) -> None:
         Dependant("worklet", "asks"),
         Dependant("worklet", "asks-fixed"),
         Dependant("view", "shows", "asks"),
+        Dependant("view", "shows-itself"),
         Dependant("view", "drafted", "asks-fixed", live=False),
     ]
 

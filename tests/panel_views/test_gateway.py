@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -41,6 +42,16 @@ async def test_it_acts_for_the_user() -> None:
     assert request.url.path == "/api/worklets/stylize/invoke"
     assert request.headers["authorization"] == "Bearer internal"
     assert request.headers["x-worklets-user"] == "user-ada"
+
+
+async def test_a_model_is_asked() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/api/models/iris@2/predict"
+        assert json.loads(request.content) == {"inputs": [[1, 2]]}
+        assert request.headers["x-worklets-user"] == "user-ada"
+        return httpx.Response(200, json={"outputs": ["setosa"], "model": "iris", "version": "2"})
+
+    assert await gateway(answer).predict("iris@2", [[1, 2]]) == ["setosa"]
 
 
 async def test_rows() -> None:

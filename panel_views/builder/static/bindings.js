@@ -9,6 +9,9 @@ const ICONS = { state: "state", component: "pointer", table: "table", user: "use
 const ORDER = ["state", "component", "worklet", "model", "query", "table", "api", "param", "user", "expr", "constant", "event"]
 const TITLES = { param: "Page parameter", worklet: "Worklet", model: "Model", query: "Query", api: "HTTP API", state: "State", component: "Component", table: "Table", user: "User", expr: "Expression", constant: "Fixed value", event: "The event" }
 
+// What an action can't read: rows, and what has to be asked for.
+const ASKED = ["table", "query", "worklet", "model"]
+
 export const isBinding = (schema, root) => {
   const arms = (schema?.oneOf ?? schema?.anyOf ?? []).filter((arm) => arm.type !== "null")
   return arms.length > 1 && arms.every((arm) => /Binding$/.test(arm.$ref ?? "")) && !!root.$defs
@@ -34,6 +37,8 @@ export function inWords(binding) {
   if (binding.state) return `${binding.state}${binding.path ? `.${binding.path}` : ""}${binding.status ? ` is ${binding.status}` : ""}`
   if (binding.component) return `${binding.component}.${binding.value ?? "value"}`
   if (binding.query) return `query ${binding.query}`
+  if (binding.worklet) return `worklet ${binding.worklet}${binding.path ? `.${binding.path}` : ""}`
+  if (binding.model) return `model ${binding.model}${binding.path ? `.${binding.path}` : ""}`
   if (binding.table) return `table ${binding.table}`
   if (binding.user) return `user's ${binding.user}`
   if ("constant" in binding) return JSON.stringify(binding.constant)
@@ -61,7 +66,7 @@ export function bindingControl(context, binding, change, { label, event = false,
 
 export function pickBinding(context, anchor, binding, change, { label, event = false }) {
   const kinds = bindingKinds(context.schema).filter((kind) => event || kind.key !== "event")
-  const allowed = kinds.filter((kind) => event ? !["table", "query"].includes(kind.key) : kind.key !== "constant")
+  const allowed = kinds.filter((kind) => event ? !ASKED.includes(kind.key) : kind.key !== "constant")
   const first = keyOf(binding, allowed) ?? (stateKeys(context.view()).length ? "state" : "component")
   popover(anchor, (box, close) => {
     const body = h("div", { class: "picker" })
@@ -136,6 +141,16 @@ const PICKERS = {
     const part = h("input", { type: "text", placeholder: "all rows, or 0.column", "aria-label": "Part", value: now.path ?? "", oninput: (event) => { now = { ...now, path: event.target.value.trim() || undefined } } })
     return h("div", {}, h("label", {}, "Query", pick), rest, h("label", {}, "Part", part), button("Connect", () => choose(clean(now)), { kind: "primary" }))
   },
+  worklet(context, binding, choose) {
+    const worklets = context.sources().worklets
+    if (!worklets.length) return nothing("No worklet yet. `worklets push` brings one in.")
+    return asked(context, "worklet", worklets.map((each) => ({ name: each.name, inputs: each.input, output: each.output })), binding, choose)
+  },
+  model(context, binding, choose) {
+    const models = context.sources().models
+    if (!models.length) return nothing("No model yet. `worklets deploy` brings one in.")
+    return asked(context, "model", models.map((each) => ({ name: each.name, inputs: each.inputs, output: [] })), binding, choose)
+  },
   user: (context, binding, choose) => options([["name", "Name"], ["id", "Id"], ["role", "Role"]], binding?.user, (user) => choose({ user })),
   expr(context, binding, choose) {
     const said = h("p", { class: "note", text: "Plain data and arithmetic: components.size.value * 2" })
@@ -152,6 +167,43 @@ const PICKERS = {
     const input = h("input", { type: "text", "data-first": true, "aria-label": "Part of the event", value: binding?.event ?? "value" })
     return h("form", { onsubmit: (event) => { event.preventDefault(); choose({ event: input.value.trim() }) } }, input, h("p", { class: "note", text: "“value” is an input's new value; of a pressed row, “data” is what it holds." }), h("div", { class: "end" }, h("button", { type: "submit", class: "primary", text: "Connect" })))
   },
+}
+
+// Who is asked, an expression for each input, and which part of the answer is wanted. `inputs` are null where they have
+// no names: then one expression is the whole.
+function asked(context, kind, sources, binding, choose) {
+  let now = binding ?? { [kind]: sources[0].name }
+  const source = () => sources.find((each) => each.name === now[kind].split("@")[0]) ?? { inputs: [], output: [] }
+  const field = (label, given, take) => {
+    const input = expressionInput(context, written(given), { label })
+    for (const event of ["change", "focusout"]) input.element.addEventListener(event, () => take(input.value.trim()))
+    return h("label", {}, label, input.element)
+  }
+  const rest = h("div", { class: "params" })
+  const paint = () => {
+    const inputs = source().inputs
+    rest.replaceChildren(...(inputs ? inputs.map(({ name, required }) => field(required === false ? `${name} (optional)` : name, now.input?.[name], (text) => {
+      const { [name]: _, ...others } = now.input ?? {}
+      now = { ...now, input: text ? { ...others, [name]: { expr: text } } : others }
+    })) : [field("Input", now.value, (text) => { now = { ...now, value: text ? { expr: text } : undefined } })]))
+  }
+  paint()
+  const pick = choice(sources.map((each) => [each.name, each.name]), now[kind], (name) => { now = { [kind]: name }; paint() })
+  const part = h("input", { type: "text", placeholder: "the whole answer", "aria-label": "Part", list: "answer-parts", value: now.path ?? "", oninput: (event) => { now = { ...now, path: event.target.value.trim() || undefined } } })
+  return h("div", {}, h("label", {}, kind === "model" ? "Model" : "Worklet", pick), rest,
+    h("label", {}, "Part", part), h("datalist", { id: "answer-parts" }, source().output.map((each) => h("option", { value: each.name }))),
+    h("p", { class: "note", text: "Asked once every input has a value, and again when one changes. For what acts or takes long, use a button." }),
+    button("Connect", () => choose(clean(now)), { kind: "primary" }))
+}
+
+// What an input is given, as an expression.
+function written(given) {
+  if (!given) return ""
+  if (given.expr) return given.expr
+  if (given.param) return `params.${given.param}`
+  if (given.component) return `components.${given.component}.${given.value ?? "value"}`
+  if (given.state) return given.state.replace(/^user\./, "user_state.") + (given.path ? `.${given.path}` : "")
+  return "constant" in given ? JSON.stringify(given.constant) : ""
 }
 
 function genericPicker(context, binding, choose, kind) {

@@ -1,0 +1,188 @@
+"""Properties bound to what a worklet or a model answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect_worklets.connectors.errors import BadInput, DefinitionError, Fault
+from prefect_worklets.panel_views import questions
+from prefect_worklets.panel_views.cells import Cell
+from prefect_worklets.panel_views.checks import parse
+from prefect_worklets.panel_views.runtime import Runtime
+from prefect_worklets.panel_views.ui.source import python_source
+
+import prefect_worklets as pw
+
+from .test_written_source import again, normal
+
+DOCUMENT: dict[str, Any] = {
+    "slug": "prices",
+    "title": "Prices",
+    "state": [{"name": "item"}],
+    "pages": [
+        {
+            "params": [{"name": "factor", "type": "number"}],
+            "components": [
+                {"id": "size", "type": "number", "properties": {"value": 2}},
+                {"id": "price", "type": "text", "bindings": {"text": {
+                    "worklet": "price", "path": "net", "input": {
+                        "size": {"component": "size"}, "item": {"state": "session.item"}}}}},
+                {"id": "label", "type": "text", "bindings": {"text": {
+                    "model": "iris@2", "value": {"expr": "[components.size.value, 1]"}, "path": "0"}}},
+                {"id": "both", "type": "json", "bindings": {"value": {
+                    "model": "sums", "input": {"a": {"component": "size"}, "b": {"constant": 1}}}}},
+            ],
+        }
+    ],
+}  # fmt: skip
+
+
+class Desk:
+    """Each question waits until the test answers it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any, asyncio.Future[Any]]] = []
+
+    async def run_worklet(self, name: str, inputs: dict[str, Any]) -> Any:
+        return await self._ask(name, inputs)
+
+    async def predict(self, model: str, inputs: Any) -> Any:
+        return await self._ask(model, inputs)
+
+    async def _ask(self, name: str, inputs: Any) -> Any:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.asked.append((name, inputs, answer))
+        return await answer
+
+    def of(self, name: str) -> list[tuple[Any, asyncio.Future[Any]]]:
+        return [(inputs, answer) for asked, inputs, answer in self.asked if asked == name]
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(questions, "PAUSE_SECONDS", dict.fromkeys(("query", "worklet", "model"), 0))
+
+
+@pytest.fixture
+async def opened() -> AsyncIterator[tuple[Runtime, Desk]]:
+    desk = Desk()
+    runtime = Runtime(parse(DOCUMENT), desk, None, {"session.item": None}, lambda *_: None)  # type: ignore[arg-type]
+    runtime.start()
+    await turn()
+    yield runtime, desk
+    await runtime.close()
+
+
+async def turn() -> None:
+    for _ in range(12):
+        await asyncio.sleep(0)
+
+
+async def test_it_is_asked_once_every_input_has_a_value(opened: tuple[Runtime, Desk]) -> None:
+    runtime, desk = opened
+    assert desk.of("price") == []
+    assert runtime.cell("price", "text") == Cell()
+    runtime.set_state("session.item", "lamp")
+    await turn()
+    ((inputs, answer),) = desk.of("price")
+    assert inputs == {"size": 2, "item": "lamp"}
+    assert runtime.cell("price", "text") == Cell(None, "loading")
+    answer.set_result({"net": "7 EUR"})
+    await turn()
+    assert runtime.cell("price", "text") == Cell("7 EUR", "ready")
+
+
+async def test_models_take_one_value_or_inputs_by_name(opened: tuple[Runtime, Desk]) -> None:
+    runtime, desk = opened
+    ((whole, answer),) = desk.of("iris@2")
+    ((named, _),) = desk.of("sums")
+    assert (whole, named) == ([2, 1], {"a": 2, "b": 1})
+    answer.set_result(["setosa"])
+    await turn()
+    assert runtime.cell("label", "text") == Cell("setosa", "ready")
+
+
+async def test_an_outdated_question_is_broken_off_and_its_answer_never_shown(opened: tuple[Runtime, Desk]) -> None:
+    runtime, desk = opened
+    for size in (3, 4):
+        runtime.changed("size", "value", size)
+        await turn()
+    (_, first), (_, second), (inputs, third) = desk.of("sums")
+    assert first.cancelled()
+    assert second.cancelled()
+    third.set_result({"sum": 5})
+    await turn()
+    cell = runtime.cell("both", "value")
+    assert inputs == {"a": 4, "b": 1}
+    assert cell is not None
+    assert cell.value == {"sum": 5}
+
+
+async def test_the_same_inputs_are_not_asked_again(opened: tuple[Runtime, Desk]) -> None:
+    runtime, desk = opened
+    desk.of("sums")[0][1].set_result({"sum": 3})
+    await turn()
+    runtime.changed("size", "value", 3)
+    await turn()
+    desk.of("sums")[1][1].set_result({"sum": 4})
+    await turn()
+    runtime.changed("size", "value", 2)
+    await turn()
+    cell = runtime.cell("both", "value")
+    assert cell == Cell({"sum": 3}, "ready")
+    assert len(desk.of("sums")) == 2
+
+
+async def test_an_input_that_goes_away_leaves_it_empty(opened: tuple[Runtime, Desk]) -> None:
+    runtime, desk = opened
+    runtime.changed("size", "value", None)
+    await turn()
+    assert runtime.cell("both", "value") == Cell()
+    assert desk.of("sums")[0][1].cancelled()
+
+
+async def test_a_fault_is_shown_where_the_value_would_be(opened: tuple[Runtime, Desk]) -> None:
+    runtime, desk = opened
+    desk.of("sums")[0][1].set_exception(BadInput("It does not fit.", faults=[Fault(("inputs", "a"), "is too large")]))
+    await turn()
+    cell = runtime.cell("both", "value")
+    assert cell is not None
+    assert (cell.status, cell.error["detail"]) == ("error", "It does not fit. inputs.a: is too large")  # type: ignore[index]
+
+
+def wrong(binding: dict[str, Any], **more: Any) -> str:
+    part = {"id": "x", "type": "text", "bindings": {"text": binding}, **more}
+    with pytest.raises(DefinitionError) as caught:
+        parse({"slug": "s", "title": "S", "pages": [{"components": [part]}]})
+    return "\n".join(f"{'.'.join(map(str, fault.loc))}: {fault.msg}" for fault in caught.value.faults)
+
+
+def test_faults_have_their_place() -> None:
+    assert "bindings.text.input.a: there is no component" in wrong(
+        {"worklet": "w", "input": {"a": {"component": "no"}}}
+    )
+    assert "input.a: what is asked with is a single value" in wrong({"model": "m", "input": {"a": {"worklet": "w"}}})
+    both = {"model": "m", "input": {"a": {"constant": 1}}, "value": {"constant": 1}}
+    assert "by name, or one value as the whole" in wrong(both)
+    assert "bindings.text.worklet" in wrong({"worklet": "no such name!"})
+    press = {"click": [{"do": "notify", "text": {"model": "m", "value": {"constant": 1}}}]}
+    assert "an action can't ask for a value" in wrong({"constant": "x"}, type="button", actions=press)
+
+
+def test_as_python_and_back(tmp_path: Path) -> None:
+    assert 'pw.ui.model("iris@2", value=pw.ui.expr(' in python_source(parse(DOCUMENT))
+    assert normal(again(DOCUMENT, tmp_path)) == normal(DOCUMENT)
+
+
+def test_written_in_python() -> None:
+    size = pw.ui.Slider(id="size", value=1)
+    shown = pw.ui.Text(id="shown", text=pw.ui.model("iris", value=pw.ui.expr("[components.size.value]"), path="0"))
+    made = parse(pw.view("sizes", title="Sizes", pages=[pw.page("", [size, shown])]).document)
+    shown_there = made.component("shown")
+    assert shown_there is not None
+    binding = shown_there.bindings["text"]
+    assert (binding.model, binding.path) == ("iris", "0")  # type: ignore[union-attr]
