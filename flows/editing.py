@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -86,6 +87,8 @@ class Edits:
         self._store = store
         self._registry = registry
         self._versions = versions
+        # Two that save at the same moment: the second is told, and doesn't undo the first.
+        self._saving = threading.Lock()
 
     def begin(self, name: str, number: int | None = None) -> dict[str, Any]:
         """A draft of a version, of the live or else the newest one, or of a worklet that is not there yet; as JSON.
@@ -164,10 +167,11 @@ class Edits:
         """
         if draft.document.get("name") != name:
             raise BadInput(f"The document's name is {str(draft.document.get('name'))[:64]!r}, and should be {name!r}.")
-        project = self._project(name, draft)
+        self._project(name, draft)  # told before any code runs
         with self.composed(name, draft) as (folder, _):
             bundle = pack(folder)
-        pushed = self._registry.push(bundle, project, by, draft=not publish)
+        with self._saving:
+            pushed = self._registry.push(bundle, self._project(name, draft), by, draft=not publish)
         return next(each for each in pushed if each.worklet == name)
 
     def _project(self, name: str, draft: Draft) -> str:

@@ -108,7 +108,7 @@ def load_project(
         module = _imported(tree, found.name, found.path, folder, faults)
         if module is not None:
             _collect(module, found.path, project, faults)
-    _limit_requests(project, faults)
+    limit_requests(project, faults)
     if not faults:
         for requirements, modules in apart.items():
             _load_apart(project, modules, requirements, hosts, faults)
@@ -344,7 +344,7 @@ def _collect(module: ModuleType, path: Path, project: Project, faults: list[Faul
         project.worklets[value.name] = value
 
 
-def _limit_requests(project: Project, faults: list[Fault]) -> None:
+def limit_requests(project: Project, faults: list[Fault]) -> None:
     """Hold the worklets' requests to `http_hosts` under `[tool.worklets]` in the project's pyproject.toml."""
     path = project.folder / SETTINGS_FILE
     if not path.is_file():

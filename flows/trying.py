@@ -10,11 +10,11 @@ import orjson
 
 from ..connectors.access import Principal
 from ..connectors.blanking import Blanks
-from ..connectors.errors import BadInput, WorkletsError
+from ..connectors.errors import BadInput, DefinitionError, Fault, WorkletsError
 from .editing import Draft, Edits
 from .engine import Engine, error_record
 from .node_details import details_of
-from .project import Project, load_file
+from .project import Project, limit_requests, load_file
 from .sketching import sketch
 
 _NAME = "tried_node"
@@ -52,6 +52,10 @@ class NodeTrial:
         project = load_file(module)
         if project.tree is not None:
             stack.callback(project.tree.close)
+        faults: list[Fault] = []
+        limit_requests(project, faults)
+        if faults:
+            raise DefinitionError("The project's settings are wrong.", faults=faults)
         return project
 
     def _alone(self, draft: Draft, id: str, given: dict[str, Any]) -> dict[str, Any]:

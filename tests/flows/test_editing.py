@@ -198,6 +198,16 @@ class TestTrying:
         body["input"]["lines"] = [{"item": "lamp"}]
         assert (await editor.post("order/edit/try", body)).status_code == 400
 
+    async def test_it_reaches_no_host_that_the_project_does_not(self, server: Server, editor: Editor) -> None:
+        server.push({**SHOP, "pyproject.toml": '[tool.worklets]\nhttp_hosts = ["api.example.com"]\n'})
+        draft = await editor.draft("order")
+        asked = {"id": "asked", "kind": "http", "arguments": {"url": {"constant": ""}}, "settings": {"method": "GET"}}
+        draft["document"]["nodes"].append(asked)
+        body = {"draft": draft, "node": "asked", "input": {"url": "https://example.org/"}}
+        tried = (await editor.post("order/edit/try", body)).json()
+        assert tried["state"] == "failed"
+        assert "not among the hosts that requests may go to (api.example.com)" in tried["error"]["detail"]
+
     async def test_a_failure_has_its_traceback(self, editor: Editor) -> None:
         draft = new_draft()
         draft["files"]["doubling_nodes.py"] = CODE.replace("return 2 * x", "raise ValueError('no')")
