@@ -274,7 +274,21 @@
 
   // --- the inspector --------------------------------------------------------------------------------
 
+  // A field tells its value as the mouse goes down elsewhere: what is pressed must still be there when it comes up.
+  let pressed = false;
+  let overdue = false;
+  function released() {
+    pressed = false;
+    if (overdue) showInspector();
+  }
+  addEventListener("pointerdown", () => { pressed = true; }, true);
+  for (const name of ["pointerup", "pointercancel"]) addEventListener(name, () => setTimeout(released), true);
+  // The list of a choice takes the pointer, and gives no word of its coming up.
+  addEventListener("change", (event) => { if (event.target.tagName === "SELECT") pressed = false; }, true);
+
   function showInspector() {
+    overdue = pressed;
+    if (pressed) return;
     const inside = element("inspector");
     const focus = inside.contains(document.activeElement) ? document.activeElement.dataset.key : null;
     element("lists")?.replaceChildren();
@@ -313,9 +327,39 @@
         else each.settings[key] = usual;
       }), suggest));
     }
+    if (isDecision(node) && !node.settings?.failed) parts.push(caseField(node, edit));
+    const others = otherSettings(node, kind);
+    if (others) parts.push(others);
     parts.push(...argumentFields(node), moreOptions(node, edit), tryForm(node));
     parts.push(made("button", { type: "button", class: "remove", onclick: removeChosen }, "Delete node"));
     return parts;
+  }
+
+  function caseField(node, edit) {
+    const has = "equals" in (node.settings || {});
+    const box = made("input", { class: "mono", value: has ? JSON.stringify(node.settings.equals) : "", placeholder: "true", onchange: () => edit((each) => {
+      each.settings ||= {};
+      if (box.value.trim() === "") delete each.settings.equals;
+      else each.settings.equals = readJson(box.value);
+    }) });
+    return labelled("goes its way if the value is", box, "JSON; empty is whatever Python takes for true.");
+  }
+
+  // What the kind's form has no field for, such as what a recovery is of: kept as it is, or changed as JSON.
+  function otherSettings(node, kind) {
+    const known = node.settings?.join ? [] : ["equals", ...Object.keys(kind?.schema.properties || {})];
+    const rest = Object.entries(node.settings || {}).filter(([key]) => !known.includes(key) && key !== "hosts");
+    if (!rest.length) return null;
+    const box = made("input", { class: "mono", value: JSON.stringify(Object.fromEntries(rest)), onchange: () => {
+      const value = readJson(box.value || "{}");
+      if (!value || typeof value !== "object" || Array.isArray(value)) return toast("Write a mapping as JSON.", true);
+      change((document) => {
+        const own = nodeOf(document, node.id);
+        const kept = Object.entries(own.settings).filter(([key]) => known.includes(key) || key === "hosts");
+        own.settings = { ...Object.fromEntries(kept), ...value };
+      });
+    } });
+    return labelled("other settings", box, "JSON");
   }
 
   function rename(from, to) {
@@ -392,10 +436,9 @@
     const when = choice(arms, now, (picked) => set("when", picked ? { node: picked.slice(1), arm: picked[0] === "1" } : undefined));
     const fallback = made("input", { class: "mono", value: node.on_error ? shownJson(node.on_error.value ?? null) : "", placeholder: "fails the run", onchange: () => set("on_error", fallback.value === "" ? undefined : { value: readJson(fallback.value) }) });
     const fields = schemaFields(begun.options, node, set);
-    const box = made("details", { class: "more" }, made("summary", {}, "Retries, timeout and more"), ...fields,
+    const box = made("details", { class: "more" }, made("summary", { onclick: () => { moreOptions.open = !box.open; } }, "Retries, timeout and more"), ...fields,
       labelled("value if it fails", fallback, "JSON; empty fails the run."), decisions.length ? labelled("runs only if", when) : null);
     box.open = Boolean(node.when || node.on_error || node.retries || node.timeout) || moreOptions.open;
-    box.ontoggle = () => { moreOptions.open = box.open; };
     return box;
   }
 
@@ -421,7 +464,31 @@
       else document.output = next;
     })));
     parts.push(text("output_type", "output type", "As in Python, a class as module:Name. Empty takes anything."), text("timeout", "timeout", "Seconds for the whole run."));
+    parts.push(moreOfWorklet(own));
     return parts;
+  }
+
+  function moreOfWorklet(own) {
+    const set = (key, value) => change((document) => {
+      if (value === undefined) delete document[key];
+      else document[key] = value;
+    });
+    const tags = made("input", { value: (own.tags || []).join(", "), placeholder: "one, two", onchange: () => {
+      const found = tags.value.split(",").map((each) => each.trim()).filter(Boolean);
+      set("tags", found.length ? found : undefined);
+    } });
+    const most = made("input", { type: "number", min: "1", step: "1", value: own.concurrency ?? "", onchange: () => set("concurrency", most.value ? Number(most.value) : undefined) });
+    const triggers = made("textarea", { class: "mono", rows: 3, spellcheck: false, value: own.triggers ? JSON.stringify(own.triggers, null, 1) : "", placeholder: '[{"on": "cron", "schedule": "0 6 * * *"}]', onchange: () => {
+      const found = triggers.value.trim() ? readJson(triggers.value) : undefined;
+      if (found !== undefined && !Array.isArray(found)) return toast("Write the triggers as a JSON list.", true);
+      set("triggers", found);
+    } });
+    const body = choice([["", "a mapping of all inputs"], ...own.inputs.map((each) => [each.name, `${each.name} itself`])], own.body || "", (picked) => set("body", picked || undefined));
+    const box = made("details", { class: "more" }, made("summary", { onclick: () => { moreOfWorklet.open = !box.open; } }, "Schedules, tags and more"),
+      labelled("triggers", triggers, "JSON: what starts it besides a call, such as schedules."), labelled("tags", tags),
+      labelled("runs at once", most, "Of the submitted ones; empty is any number."), labelled("body of a request", body));
+    box.open = Boolean(own.triggers?.length) || moreOfWorklet.open;
+    return box;
   }
 
   function inputFields(input, number) {

@@ -44,13 +44,23 @@ def write_code(page: Page, text: str) -> None:
     page.keyboard.insert_text(text)
 
 
+def settled(page: Page, selector: str) -> Any:
+    """Where an element is, once it stays there: the graph may just be drawn again."""
+    before = None
+    for _ in range(100):
+        found = page.locator(selector).bounding_box()
+        if found is not None and found == before:
+            return found
+        before = found
+        page.wait_for_timeout(40)
+    raise AssertionError(f"{selector} does not settle")
+
+
 def draw(page: Page, source: str, target: str) -> None:
     """A line from one node's dot to another node, by the mouse."""
     page.locator("#edit-canvas").scroll_into_view_if_needed()
-    start = page.locator(f'.handle[data-from="{source}"]').bounding_box()
-    end = page.locator(f'#edit-canvas [data-node="{target}"]').bounding_box()
-    assert start is not None
-    assert end is not None
+    start = settled(page, f'.handle[data-from="{source}"]')
+    end = settled(page, f'#edit-canvas [data-node="{target}"]')
     page.mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
     page.mouse.down()
     page.mouse.move(end["x"] + end["width"] / 2, end["y"] + end["height"] / 2, steps=6)
@@ -123,6 +133,38 @@ class TestMaking:
         page.goto(site.url + "/console/worklets/greet/compare?before=1&after=2")
         assert page.get_by_text("node finish: retries").is_visible()
         assert site.instance.registry.live["greet"].version == 1
+        assert page.faults == []
+
+    def test_a_decision_and_the_worklets_own_settings(self, site: Site) -> None:
+        page = site.page("builder", width=1600)
+        page.goto(site.url + "/console/worklets/sorting/edit")
+        page.locator("#edit-canvas svg").wait_for()
+        page.get_by_label("description").fill("Sorts numbers.")
+        page.get_by_text("Schedules, tags and more").click()
+        page.get_by_label("tags").fill("one, two")
+        page.get_by_role("button", name="decide", exact=True).click()
+        wire(page, "decide", "join").wait_for()
+        page.get_by_label("goes its way if the value is").fill("3")
+        page.get_by_role("button", name="code", exact=True).click()
+        page.locator('#edit-canvas [data-node="step"]').wait_for()
+        for source, target in (("$input", "decide"), ("$input", "step"), ("decide", "step"), ("step", "join")):
+            draw(page, source, target)
+            if (source, target) != ("$input", "decide"):
+                page.locator("dialog .choices button").first.click()
+            wire(page, source, target).wait_for()
+        page.locator('#edit-canvas [data-node="join"]').focus()
+        page.keyboard.press("Enter")
+        page.get_by_label("otherwise", exact=True).select_option("constant")
+        page.get_by_label("Value of otherwise").fill("0")
+        page.get_by_label("Value of otherwise").press("Tab")
+        draw(page, "join", "$output")
+        expect(page.locator("#edit-faults")).to_contain_text("None")
+        page.get_by_role("button", name="Publish").click()
+        page.get_by_role("button", name="Go ahead").click()
+        page.get_by_text("v1 answers now.").wait_for()
+        graph = site.instance.registry.live["sorting"].graph
+        assert (graph.description, graph.tags) == ("Sorts numbers.", ("one", "two"))
+        assert graph.node("decide").settings["equals"] == 3
         assert page.faults == []
 
     def test_what_was_not_saved_is_there_again(self, site: Site) -> None:
