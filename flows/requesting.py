@@ -8,15 +8,22 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Any
-from urllib.parse import quote
 
-import httpx
 from pydantic import JsonValue, ValidationError
 from pydantic_core import to_json
 
-from ..connectors.errors import BadInput, DefinitionError, NodeFailed, RequestFailed
+from ..connectors.errors import DefinitionError, NodeFailed, RequestFailed
 from ..connectors.images import Image
 from ..connectors.outgoing import Outcome, Outgoing, as_json, is_allowed
+from .addresses import (
+    address_faults,
+    filled_address,
+    filled_headers,
+    places_in,
+    secret_header_faults,
+    unfilled,
+    without_places,
+)
 from .context import RunContext
 from .faults import caller_place, definition_fault
 from .graph import Argument, Constant, GraphNode
@@ -24,7 +31,6 @@ from .hint_text import written_hint
 from .hints import Parameter, Shape, adapter_of, name_of
 from .inputs import Misfit, as_json_data
 from .nodes import NodeDefinition, changed, node_id
-from .secret_values import secret_value
 from .steps import Getter, Step, Values
 from .trace import current_trace
 
@@ -34,9 +40,6 @@ _REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 TIMEOUT = 30.0
 MAX_BYTES = 10_000_000
 _BACKOFF = 0.5
-_PLACE = re.compile(r"\{([A-Za-z_]\w*)\}")
-# A secret in a header.
-_SECRET = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,62})\}")
 ARGUMENTS = ("url", "path", "params", "json", "headers")
 
 
@@ -140,35 +143,19 @@ def faults_of(node: GraphNode) -> Iterator[tuple[str, str | None]]:
         if "path" in node.arguments:
             yield "it has a path, and its address is known only when it runs.", "write the address as a text"
         return
-    try:
-        target = httpx.URL(_PLACE.sub("x", fixed))
-    except httpx.InvalidURL as error:
-        yield f"its address {fixed!r} is no URL: {error}.", None
-        return
-    if target.scheme not in ("http", "https") or not target.host:
-        yield f"its address {fixed!r} is no http:// or https:// URL with a host.", None
-    if _PLACE.search(_origin(fixed)):
-        yield f"its address {fixed!r} leaves the host open.", "write the host; `{name}` may stand behind it"
+    yield from address_faults(fixed)
     filled = node.arguments.get("path")
     names = set(getattr(filled, "object", None) or getattr(filled, "constant", None) or {})
-    for missing in sorted(set(_PLACE.findall(fixed)) - names):
+    for missing in unfilled(fixed, names):
         yield f"its address has {{{missing}}}, and path does not give it.", f"path={{{missing!r}: ...}}"
-    for unused in sorted(names - set(_PLACE.findall(fixed))):
+    for unused in sorted(names - set(places_in(fixed))):
         yield f"its path gives {unused!r}, which the address has not.", f"write {{{unused}}} into the address"
 
 
 def _secret_faults(headers: Any, fixed: str | None) -> Iterator[tuple[str, str | None]]:
     if headers is None:
         return
-    if not isinstance(headers, dict) or not all(isinstance(text, str) for text in headers.values()):
-        yield f"its secret_headers are {headers!r}.", 'write {"authorization": "Bearer {TOKEN}"}'
-        return
-    for name, text in headers.items():
-        if not _SECRET.search(text):
-            yield (
-                f"its secret header {name!r} names no secret.",
-                f'write "{{NAME}}" into it, or give {name} as a header',
-            )
+    yield from secret_header_faults(headers)
     if fixed is None:
         yield "it has secret headers, and its address is known only when it runs.", "write the address as a text"
 
@@ -176,7 +163,7 @@ def _secret_faults(headers: Any, fixed: str | None) -> Iterator[tuple[str, str |
 def host_fault(node: GraphNode, hosts: Sequence[str]) -> tuple[str, str] | None:
     """What is wrong with an HTTP node's fixed host for an allow-list: fault and fix."""
     fixed = _fixed_url(node.arguments.get("url"))
-    if fixed is None or is_allowed(httpx.URL(_PLACE.sub("x", fixed)), hosts):
+    if fixed is None or is_allowed(without_places(fixed), hosts):
         return None
     return (
         f"its address {fixed!r} is not among the project's http_hosts ({', '.join(hosts)}).",
@@ -186,11 +173,6 @@ def host_fault(node: GraphNode, hosts: Sequence[str]) -> tuple[str, str] | None:
 
 def _fixed_url(argument: Argument | None) -> str | None:
     return str(argument.constant) if isinstance(argument, Constant) else None
-
-
-def _origin(url: str) -> str:
-    scheme, mark, rest = url.partition("://")
-    return scheme + mark + re.split(r"[/?#]", rest, maxsplit=1)[0]
 
 
 class HttpStep(Step):
@@ -219,10 +201,7 @@ class HttpStep(Step):
         """
         given = {name: get(values) for name, get in self._arguments.items()}
         services = context.services
-        own_headers = {
-            name: _SECRET.sub(lambda found: secret_value(services.secrets, found[1]), text)
-            for name, text in self._secret_headers.items()
-        }
+        own_headers = filled_headers(self._secret_headers, services.secrets)
         if services.outgoing is not None:
             answer = await self._ask(services.outgoing, given, own_headers)
         else:  # a direct call: its event loop ends with it, and the connections too
@@ -259,12 +238,7 @@ class HttpStep(Step):
             ) from error.__cause__
 
     def _filled(self, given: Mapping[str, Any]) -> str:
-        path = {name: str(value) for name, value in (given.get("path") or {}).items()}
-        for name, value in path.items():
-            if value in ("", ".", ".."):
-                raise BadInput(f"{value!r} can't stand for {{{name}}} in the address of node {self.id!r}.")
-        url = str(given["url"])
-        return _PLACE.sub(lambda found: quote(path[found[1]], safe=""), url) if path else url
+        return filled_address(str(given["url"]), given.get("path") or {}, f"node {self.id!r}")
 
     def _plain(self, given: Mapping[str, Any], name: str) -> dict[str, Any]:
         if name not in given:

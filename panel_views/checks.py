@@ -20,6 +20,7 @@ from .document import (
     VISIBLE,
     WHOLE,
     Action,
+    ApiBinding,
     Binding,
     CloseModal,
     Component,
@@ -43,9 +44,23 @@ from .document import (
 from .expressions import parse as parse_expression
 from .faults import Loc, unknown
 from .table_checks import declarations, of_query, of_save
+from .view_apis import binding_faults, declared_faults
 
 MAX_DEPTH = 4  # containers inside one another
-_UNION_TAGS = {"state", "component", "table", "query", "worklet", "model", "user", "param", "constant", "expr", "event"}
+_UNION_TAGS = {
+    "state",
+    "component",
+    "table",
+    "query",
+    "worklet",
+    "model",
+    "api",
+    "user",
+    "param",
+    "constant",
+    "expr",
+    "event",
+}
 _UNION_TAGS |= {"run_worklet", "set_state", "refresh", "send", "navigate", "save"}
 _UNION_TAGS |= {"open_modal", "close_modal", "notify", "copy", "download", "decide", "submit_run", "cancel_run"}
 _HOLD_BINDINGS = ("bindings", "input", "params", "row")
@@ -72,6 +87,7 @@ def parse(value: Any) -> ViewDocument:
 def semantic_faults(document: ViewDocument) -> list[Fault]:
     """Every fault of a document whose shape is right."""
     found = [*_slug(document), *_duplicates(document), *_parameters(document), *declarations(document)]
+    found += declared_faults(document)
     for loc, component in _located(document):
         found += _kind(loc, component)
         found += _place(loc, component)
@@ -271,10 +287,12 @@ def _binding(
 def _question(document: ViewDocument, loc: Loc, binding: Binding) -> Iterator[Fault]:
     if isinstance(binding, QueryBinding):
         yield from of_query(document, loc, binding)
+    if isinstance(binding, ApiBinding):
+        yield from binding_faults(document, loc, binding)
     if isinstance(binding, ModelBinding) and binding.value is not None and binding.input:
         yield Fault((*loc, "value"), "a model is given its inputs by name, or one value as the whole", "binding")
     whole = isinstance(binding, ModelBinding) and binding.value is not None
-    field = "params" if isinstance(binding, QueryBinding) else "input"
+    field = "params" if isinstance(binding, QueryBinding | ApiBinding) else "input"
     for name, given in given_to(binding).items():
         at = (*loc, WHOLE) if whole else (*loc, field, name)
         if isinstance(given, (TableBinding, *ASKING, EventBinding)):

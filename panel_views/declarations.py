@@ -63,6 +63,20 @@ class Query(Part):
     limit: int = Field(default=1_000, ge=1, le=50_000)
 
 
+class Api(Part):
+    """Another server that the view reads from: by GET, or by POST with the parameters as a JSON body.
+
+    Each `{name}` in the address, behind its host, is filled with a parameter; of a GET the others follow its `?`. Each
+    `{NAME}` in `secret_headers` is filled with a secret of the server, and never leaves it for the page.
+    """
+
+    name: Name
+    url: str = Field(min_length=1, max_length=2_000)
+    method: Literal["GET", "POST"] = "GET"
+    headers: dict[str, str] = Field(default={}, max_length=30)
+    secret_headers: dict[str, str] = Field(default={}, max_length=10)
+
+
 class ViewAccess(Part):
     """Who may look: whoever has at least this role; only some (`private`); or everybody, signed in or not (`public`).
 

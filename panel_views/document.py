@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, JsonValue, Tag
 
 from .declarations import SLUG as SLUG
+from .declarations import Api as Api
 from .declarations import Column as Column
 from .declarations import DataTable as DataTable
 from .declarations import Name as Name
@@ -93,6 +94,14 @@ class ModelBinding(Part):
     path: Path | None = None
 
 
+class ApiBinding(Part):
+    """What an HTTP API of this view answers, or the part at `path`; asked once every parameter has a value."""
+
+    api: Name
+    params: dict[Name, Binding] = Field(default={})
+    path: Path | None = None
+
+
 class UserBinding(Part):
     """Something about whoever looks at the view."""
 
@@ -124,7 +133,20 @@ class EventBinding(Part):
     event: Path
 
 
-_TAGS = ("state", "component", "table", "query", "worklet", "model", "user", "param", "constant", "expr", "event")
+_TAGS = (
+    "state",
+    "component",
+    "table",
+    "query",
+    "worklet",
+    "model",
+    "api",
+    "user",
+    "param",
+    "constant",
+    "expr",
+    "event",
+)
 
 
 def _binding_tag(value: Any) -> str | None:
@@ -140,6 +162,7 @@ Binding = Annotated[
     | Annotated[QueryBinding, Tag("query")]
     | Annotated[WorkletBinding, Tag("worklet")]
     | Annotated[ModelBinding, Tag("model")]
+    | Annotated[ApiBinding, Tag("api")]
     | Annotated[UserBinding, Tag("user")]
     | Annotated[ParamBinding, Tag("param")]
     | Annotated[ConstantBinding, Tag("constant")]
@@ -154,14 +177,14 @@ Binding = Annotated[
 
 
 # What is asked for elsewhere: for properties alone.
-ASKING = (QueryBinding, WorkletBinding, ModelBinding)
+ASKING = (QueryBinding, WorkletBinding, ModelBinding, ApiBinding)
 # What something depends on: a binding that holds or does not. Python code may write an expression as text.
 Condition = Annotated[Binding, "condition"]
 
 
 def given_to(binding: Binding) -> dict[str, Binding]:
     """What a question is asked with, by what follows it in the document."""
-    if isinstance(binding, QueryBinding):
+    if isinstance(binding, QueryBinding | ApiBinding):
         return binding.params
     if isinstance(binding, ModelBinding) and binding.value is not None:
         return {WHOLE: binding.value}
@@ -377,6 +400,7 @@ class ViewDocument(Part):
     state: list[StateDeclaration] = Field(default=[], max_length=200)
     tables: list[DataTable] = Field(default=[], max_length=30)
     queries: list[Query] = Field(default=[], max_length=100)
+    apis: list[Api] = Field(default=[], max_length=30)
     pages: list[Page] = Field(min_length=1, max_length=20)
 
     def table(self, name: str) -> DataTable | None:
@@ -386,6 +410,10 @@ class ViewDocument(Part):
     def query(self, name: str) -> Query | None:
         """The declared query of that name."""
         return next((query for query in self.queries if query.name == name), None)
+
+    def api(self, name: str) -> Api | None:
+        """The declared API of that name."""
+        return next((api for api in self.apis if api.name == name), None)
 
     def components(self) -> list[Component]:
         """Every component of every page."""

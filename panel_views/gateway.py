@@ -13,6 +13,7 @@ from ..connectors.egress import Egress
 from ..connectors.errors import BadInput, Fault, TookTooLong, Unavailable, WorkletsError
 from ..connectors.images import Image
 from ..connectors.web import ON_BEHALF_HEADER
+from .view_apis import ViewApis
 from .view_tables import ViewTables
 
 RUN_TIMEOUT = 180.0
@@ -59,6 +60,10 @@ class Gateway(Protocol):
         """The rows that a query of the view finds."""
         ...
 
+    async def ask_api(self, name: str, params: dict[str, Any]) -> Any:
+        """What an HTTP API of the view answers."""
+        ...
+
     async def save(self, table: str, values: dict[str, Any]) -> dict[str, Any]:
         """Write a row into a table of the view; gives it as it is now."""
         ...
@@ -73,6 +78,7 @@ class HttpGateway:
         identity: the id of the user for whom, asked at every call; raises NotSignedIn when their session has ended.
         egress: fetches pictures from other hosts, within its rules.
         tables: those of the view, as that user; None where there is no store.
+        apis: those of the view; None where nothing goes out but to the HTTP app.
     """
 
     def __init__(
@@ -82,8 +88,10 @@ class HttpGateway:
         identity: Identity,
         egress: Egress,
         tables: ViewTables | None = None,
+        apis: ViewApis | None = None,
     ) -> None:
         self._tables = tables
+        self._apis = apis
         self._client = client
         self._internal_key = internal_key
         self._identity = identity
@@ -138,6 +146,13 @@ class HttpGateway:
         """Ask a query of the view. Raises WorkletsError."""
         tables = await self._own_tables()
         return await asyncio.to_thread(tables.query, name, params)
+
+    async def ask_api(self, name: str, params: dict[str, Any]) -> Any:
+        """Ask an HTTP API of the view. Raises WorkletsError."""
+        await self._identity()
+        if self._apis is None:
+            raise Unavailable("A view's APIs are asked by its server only, and this page is served by another one.")
+        return await self._apis.ask(name, params)
 
     async def save(self, table: str, values: dict[str, Any]) -> dict[str, Any]:
         """Write a row. Raises WorkletsError."""

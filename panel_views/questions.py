@@ -1,4 +1,4 @@
-"""What an open view asked of queries, worklets and models: an answer for each question, asked anew as rows change."""
+"""What an open view asked of queries, worklets, models and APIs: an answer for each question."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import orjson
 from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
 from .cells import Cell
-from .document import WHOLE, ModelBinding, QueryBinding, ViewDocument, WorkletBinding
+from .document import WHOLE, ApiBinding, ModelBinding, QueryBinding, ViewDocument, WorkletBinding
 from .gateway import Gateway
 from .view_tables import names
 
 # What changes faster than this is asked with once, with the last of its values.
-PAUSE_SECONDS = {"query": 0.12, "worklet": 0.25, "model": 0.25}
+PAUSE_SECONDS = {"query": 0.12, "worklet": 0.25, "model": 0.25, "api": 0.25}
 _KEPT = 40
 
 
 class Source(NamedTuple):
     """Who is asked."""
 
-    kind: Literal["query", "worklet", "model"]
+    kind: Literal["query", "worklet", "model", "api"]
     name: str
     # Whether a model is given one value instead of inputs by name.
     whole: bool = False
@@ -32,12 +32,14 @@ class Source(NamedTuple):
 Key = tuple[Source, bytes]
 
 
-def source_of(binding: QueryBinding | WorkletBinding | ModelBinding) -> Source:
+def source_of(binding: QueryBinding | WorkletBinding | ModelBinding | ApiBinding) -> Source:
     """Who is asked for a binding."""
     if isinstance(binding, QueryBinding):
         return Source("query", binding.query)
     if isinstance(binding, WorkletBinding):
         return Source("worklet", binding.worklet)
+    if isinstance(binding, ApiBinding):
+        return Source("api", binding.api)
     return Source("model", binding.model, whole=binding.value is not None)
 
 
@@ -142,6 +144,8 @@ class Questions:
             return await self._gateway.query(source.name, given)
         if source.kind == "worklet":
             return await self._gateway.run_worklet(source.name, given)
+        if source.kind == "api":
+            return await self._gateway.ask_api(source.name, given)
         return await self._gateway.predict(source.name, given[WHOLE] if source.whole else given)
 
     def _forget(self) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,8 +31,10 @@ from ..connectors.access import Access
 from ..connectors.egress import Egress
 from ..connectors.errors import SetupError, WorkletsError
 from ..connectors.layout import DataDirectory
+from ..connectors.outgoing import Outgoing
 from ..connectors.passwords import Passwords
 from ..connectors.secret import derived_key
+from ..connectors.secrets import Secrets, secrets_cipher
 from ..connectors.shares import Shares
 from ..connectors.store import Store
 from .auth import Doorkeeper, Visit, signing_key
@@ -43,6 +45,7 @@ from .open_view import OpenView
 from .page import page_variables
 from .state import PersistentState
 from .state_feed import StateFeed
+from .view_apis import ViewApis
 from .view_tables import ViewTables
 
 logger = logging.getLogger(__name__)
@@ -86,6 +89,7 @@ class ViewsServer:
         allow_private: hosts of private networks that pictures may come from.
         brand: name, colour and logo, where a view has none of its own.
         number: which of several views processes this is, from 0.
+        http_hosts: hosts that the views' APIs may be at; empty for any.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class ViewsServer:
         allow_private: tuple[str, ...] = (),
         brand: Brand = OUR_BRAND,
         number: int = 0,
+        http_hosts: Sequence[str] = (),
     ) -> None:
         self._brand = brand
         self._number = number
@@ -110,9 +115,15 @@ class ViewsServer:
         self._doorkeeper = Doorkeeper(store, access, shares)
         self._client = httpx.AsyncClient(base_url=api, trust_env=False)
         self._egress = Egress(max_bytes=MAX_IMPORT_BYTES, timeout=20.0, allow_private=allow_private)
+        self._outgoing = Outgoing(self._egress, http_hosts)
+        self._secrets = Secrets(store, secrets_cipher(data, os.environ.get("WORKLETS_SECRETS_KEY")))
         self._feed = StateFeed(store)
         self._open: dict[OpenView, Callable[[], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def read_secrets(self) -> None:
+        """Know the secrets before the first view is opened; blocking."""
+        self._secrets.refresh()
 
     def start(self, port: int) -> Any:
         """Listen on 127.0.0.1 and return Bokeh's server. Call it on the event loop."""
@@ -142,6 +153,7 @@ class ViewsServer:
         server.start()
         self._keep(self._watch(server._tornado))
         self._keep(self._feed.run())
+        self._keep(self._secrets.watch())
         return server
 
     async def _watch(self, tornado: Any) -> None:
@@ -164,6 +176,7 @@ class ViewsServer:
             task.cancel()
         await asyncio.gather(*(view.close() for view in self._open), return_exceptions=True)
         await self._client.aclose()
+        await self._outgoing.close()
         self._store.close()
 
     def _application(self) -> Application:
@@ -203,7 +216,8 @@ class ViewsServer:
             self._feed.poke()
 
         tables = ViewTables(self._store, visit.document, visit.principal)
-        gateway = HttpGateway(self._client, self._internal_key, identity, self._egress, tables)
+        apis = ViewApis(visit.document, self._outgoing, self._secrets)
+        gateway = HttpGateway(self._client, self._internal_key, identity, self._egress, tables, apis)
         return OpenView(visit, gateway, save, lambda change: doc.add_next_tick_callback(change))
 
     def _forget(self, view: OpenView) -> None:
@@ -245,7 +259,9 @@ async def serve(arguments: argparse.Namespace) -> None:
         tuple(arguments.allow_private),
         brand,
         arguments.number,
+        arguments.http_host,
     )
+    await asyncio.to_thread(views.read_secrets)
     server = views.start(arguments.port)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -265,6 +281,7 @@ def read_arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--api", required=True, help="the HTTP app's address")
     parser.add_argument("--origin", action="append", required=True, help="a public address; may be repeated")
     parser.add_argument("--allow-private", action="append", default=[], help="a private host pictures may come from")
+    parser.add_argument("--http-host", action="append", default=[], help="a host that the views' APIs may be at")
     parser.add_argument("--number", type=int, default=0, help="which of several views processes this is")
     parser.add_argument("--brand-name", default="", help="the name on every page")
     parser.add_argument("--brand-colour", default="", help="the colour of buttons and links, #rrggbb")

@@ -12,7 +12,7 @@ from .client import Client, find_server
 from .connectors.errors import SetupError
 from .flows.view_definition import ViewDefinition
 from .panel_views.automatic import slug_of
-from .panel_views.document import SLUG, DataTable, Parameter, Query, Theme, ViewAccess
+from .panel_views.document import SLUG, Api, DataTable, Parameter, Query, Theme, ViewAccess
 from .panel_views.ui.assembly import Page, assemble
 from .panel_views.ui.base import Children, State, here
 
@@ -58,6 +58,7 @@ def view(
     state: Sequence[State] = (),
     tables: Sequence[DataTable | Mapping[str, Any]] = (),
     queries: Sequence[Query | Mapping[str, Any]] = (),
+    apis: Sequence[Api | Mapping[str, Any]] = (),
     theme: Theme | Mapping[str, Any] | None = None,
     access: ViewAccess | Mapping[str, Any] | None = None,
 ) -> View:
@@ -71,6 +72,7 @@ def view(
         state: states that no component reads or sets; the others are found.
         tables, queries: tables that the view reads and writes, as `pw.ui.DataTable`, and how it reads them, as
             `pw.ui.Query`.
+        apis: other servers that the view reads from, as `pw.ui.Api`.
         theme, access: as `pw.ui.Theme` and `pw.ui.Access`, or as mappings.
 
     Returns:
@@ -83,7 +85,7 @@ def view(
     words = name if slug != name else name.replace("-", " ").capitalize()
     head = {"version": 1, "slug": slug, "title": title or words, "description": description}
     head |= {name: value for name, value in (("theme", theme), ("access", access)) if value is not None}
-    head |= {name: list(value) for name, value in (("tables", tables), ("queries", queries)) if value}
+    head |= {name: list(value) for name, value in (("tables", tables), ("queries", queries), ("apis", apis)) if value}
     return View(slug, assemble(head, pages, state, place), place)
 
 

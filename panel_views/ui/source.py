@@ -44,7 +44,9 @@ class _Source:
         pages = [self._page(page) for page in self._document.pages]
         arguments: list[tuple[str | None, Any]] = [(None, self._document.slug), ("title", self._document.title)]
         arguments += [
-            (name, written[name]) for name in ("description", "theme", "access", "tables", "queries") if name in written
+            (name, written[name])
+            for name in ("description", "theme", "access", "tables", "queries", "apis")
+            if name in written
         ]
         if list(self._used) != [state.key for state in self._document.state]:
             arguments.append(("state", [Code(self._variables[state.key]) for state in self._document.state]))

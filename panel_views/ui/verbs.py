@@ -12,6 +12,7 @@ from .. import document
 from .base import Action, Bound, Component, Does, Reads, State
 
 __all__ = [
+    "api",
     "cancel_run",
     "close_modal",
     "component",
@@ -79,6 +80,11 @@ def model(model: str, *, input: Mapping[str, Any] | None = None, value: Any = No
     changes.
     """
     return Bound(document.ModelBinding, {"model": model, "input": input or {}, "value": value, "path": path})
+
+
+def api(api: str, *, params: Mapping[str, Any] | None = None, path: str | None = None) -> Reads:
+    """What an HTTP API of this view answers, or the part at `path`; asked once every parameter has a value."""
+    return Bound(document.ApiBinding, {"api": api, "params": params or {}, "path": path})
 
 
 def user(user: Literal["id", "name", "role"]) -> Reads:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from listening import Listener
 from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.files import FileStore
 from prefect_worklets.connectors.store import Store
@@ -23,8 +24,6 @@ from prefect_worklets.flows.journal import RunRecord
 from prefect_worklets.flows.recent import RecentRuns
 from prefect_worklets.flows.registry import Registry
 from starlette.applications import Starlette
-
-from .listening import Listener
 
 
 @dataclass

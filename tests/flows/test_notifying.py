@@ -6,14 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from listening import Listener
 from prefect_worklets.connectors.errors import DefinitionError, NodeFailed, RequestFailed, SetupError
 from prefect_worklets.flows.context import Services
 from prefect_worklets.flows.documents import read_document
 from prefect_worklets.flows.engine import Engine
 
 import prefect_worklets as pw
-
-from .listening import Listener
 
 
 @pytest.fixture

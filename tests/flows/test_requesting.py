@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from listening import Listener
 from prefect_worklets.connectors.egress import Egress
 from prefect_worklets.connectors.errors import BadInput, DefinitionError, NodeFailed, RequestFailed, TookTooLong
 from prefect_worklets.connectors.outgoing import Outgoing
@@ -20,8 +21,6 @@ from prefect_worklets.flows.project import load_project
 from pydantic import BaseModel
 
 import prefect_worklets as pw
-
-from .listening import Listener
 
 
 class Echo(BaseModel):

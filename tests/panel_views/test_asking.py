@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+import threading
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect_worklets.connectors.errors import BadInput, DefinitionError, Fault
+from listening import Listener
+from prefect_worklets.connectors.errors import BadInput, DefinitionError, Fault, NotFound, RequestFailed, SetupError
+from prefect_worklets.connectors.outgoing import Outgoing
 from prefect_worklets.panel_views import questions
 from prefect_worklets.panel_views.cells import Cell
 from prefect_worklets.panel_views.checks import parse
 from prefect_worklets.panel_views.runtime import Runtime
 from prefect_worklets.panel_views.ui.source import python_source
+from prefect_worklets.panel_views.view_apis import ViewApis
 
 import prefect_worklets as pw
 
@@ -152,6 +157,106 @@ async def test_a_fault_is_shown_where_the_value_would_be(opened: tuple[Runtime, 
     cell = runtime.cell("both", "value")
     assert cell is not None
     assert (cell.status, cell.error["detail"]) == ("error", "It does not fit. inputs.a: is too large")  # type: ignore[index]
+
+
+# --- HTTP APIs ----------------------------------------------------------------------------------------------
+
+WEATHER = {
+    "slug": "weather",
+    "title": "Weather",
+    "apis": [
+        {"name": "now", "url": "BASE/{city}/now", "secret_headers": {"x-agent": "Key {WEATHER}"}},
+        {"name": "told", "url": "BASE/tell", "method": "POST"},
+    ],
+    "pages": [{"components": [
+        {"id": "city", "type": "text_input", "properties": {"value": "Rom/../x"}},
+        {"id": "shown", "type": "json", "bindings": {"value": {
+            "api": "now", "params": {"city": {"component": "city"}, "units": {"constant": "metric"}}}}},
+    ]}],
+}  # fmt: skip
+
+
+def weather(base: str, **more: Any) -> Any:
+    return parse({**json.loads(json.dumps(WEATHER).replace("BASE", base)), **more})
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Listener]:
+    server = Listener()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+async def test_an_api_is_asked_with_its_secret_and_values_in_their_places(
+    elsewhere: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORKLETS_SECRET_WEATHER", "s3cret")
+    outgoing = Outgoing()
+    apis = ViewApis(weather(f"http://{elsewhere.address}"), outgoing)
+    found = await apis.ask("now", {"city": "Rom/../x", "units": "metric"})
+    assert (found["path"], found["query"], found["agent"]) == (
+        "/Rom%2F..%2Fx/now", {"units": ["metric"]}, "Key s3cret",
+    )  # fmt: skip
+    told = await apis.ask("told", {"a": [1, "ä"]})
+    assert (told["method"], told["body"]) == ("POST", {"a": [1, "ä"]})
+    with pytest.raises(NotFound):
+        await apis.ask("other", {})
+    for city in ("", ".."):
+        with pytest.raises(BadInput):
+            await apis.ask("now", {"city": city})
+    monkeypatch.delenv("WORKLETS_SECRET_WEATHER")
+    with pytest.raises(SetupError, match="WEATHER"):
+        await apis.ask("now", {"city": "Rom"})
+    await outgoing.close()
+
+
+async def test_a_server_may_bound_where_apis_are(elsewhere: Listener) -> None:
+    outgoing = Outgoing(hosts=["api.example.com"])
+    with pytest.raises(RequestFailed, match="among the hosts"):
+        await ViewApis(weather(f"http://{elsewhere.address}"), outgoing).ask("told", {})
+    assert elsewhere.asked == []
+    await outgoing.close()
+
+
+async def test_a_property_shows_what_an_api_answers() -> None:
+    class Answering(Desk):
+        async def ask_api(self, name: str, params: dict[str, Any]) -> Any:
+            return [name, params]
+
+    runtime = Runtime(weather("https://x.org"), Answering(), None, {}, lambda *_: None)  # type: ignore[arg-type]
+    runtime.start()
+    await runtime.idle()
+    assert runtime.cell("shown", "value") == Cell(["now", {"city": "Rom/../x", "units": "metric"}], "ready")
+    await runtime.close()
+
+
+@pytest.mark.parametrize(
+    ("apis", "said"),
+    [
+        ([{"name": "a", "url": "ftp://x"}], "apis.0.url"),
+        ([{"name": "a", "url": "https://{host}/x"}], "leaves the host open"),
+        ([{"name": "a", "url": "https://x.org", "secret_headers": {"x": "plain"}}], "names no secret"),
+        ([{"name": "a", "url": "https://x.org"}] * 2, "declared more than once"),
+    ],
+)
+def test_faults_of_apis(apis: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        parse({"slug": "s", "title": "S", "apis": apis, "pages": [{}]})
+    assert said in str(caught.value)
+
+
+def test_faults_of_bindings_to_apis() -> None:
+    assert "there is no declared API" in wrong({"api": "no"})
+    part = {"id": "x", "type": "text", "bindings": {"text": {"api": "now", "params": {}}}}
+    with pytest.raises(DefinitionError, match="needs 'city'"):
+        weather("https://x.org", pages=[{"components": [part]}])
+
+
+def test_apis_as_python_and_back(tmp_path: Path) -> None:
+    document = weather("https://x.org").to_json()
+    assert normal(again(document, tmp_path)) == normal(document)
 
 
 def wrong(binding: dict[str, Any], **more: Any) -> str:

@@ -10,7 +10,7 @@ const ORDER = ["state", "component", "worklet", "model", "query", "table", "api"
 const TITLES = { param: "Page parameter", worklet: "Worklet", model: "Model", query: "Query", api: "HTTP API", state: "State", component: "Component", table: "Table", user: "User", expr: "Expression", constant: "Fixed value", event: "The event" }
 
 // What an action can't read: rows, and what has to be asked for.
-const ASKED = ["table", "query", "worklet", "model"]
+const ASKED = ["table", "query", "worklet", "model", "api"]
 
 export const isBinding = (schema, root) => {
   const arms = (schema?.oneOf ?? schema?.anyOf ?? []).filter((arm) => arm.type !== "null")
@@ -38,6 +38,7 @@ export function inWords(binding) {
   if (binding.component) return `${binding.component}.${binding.value ?? "value"}`
   if (binding.query) return `query ${binding.query}`
   if (binding.worklet) return `worklet ${binding.worklet}${binding.path ? `.${binding.path}` : ""}`
+  if (binding.api) return `API ${binding.api}${binding.path ? `.${binding.path}` : ""}`
   if (binding.model) return `model ${binding.model}${binding.path ? `.${binding.path}` : ""}`
   if (binding.table) return `table ${binding.table}`
   if (binding.user) return `user's ${binding.user}`
@@ -135,7 +136,7 @@ const PICKERS = {
       input.element.addEventListener("focusout", take)
       return h("label", {}, `:${name}`, input.element)
     }))
-    if (!now) return nothing("No query yet. Write one under “Tables and queries”, where nothing is selected.")
+    if (!now) return nothing("No query yet. Write one under “Tables, queries and APIs”, where nothing is selected.")
     const rest = h("div", {}, given())
     const pick = choice(queries.map((each) => [each.name, each.name]), now.query, (query) => { now = { query }; rest.replaceChildren(given()) })
     const part = h("input", { type: "text", placeholder: "all rows, or 0.column", "aria-label": "Part", value: now.path ?? "", oninput: (event) => { now = { ...now, path: event.target.value.trim() || undefined } } })
@@ -150,6 +151,12 @@ const PICKERS = {
     const models = context.sources().models
     if (!models.length) return nothing("No model yet. `worklets deploy` brings one in.")
     return asked(context, "model", models.map((each) => ({ name: each.name, inputs: each.inputs, output: [] })), binding, choose)
+  },
+  api(context, binding, choose) {
+    const apis = context.view().apis ?? []
+    if (!apis.length) return nothing("No API yet. Declare one under “Tables, queries and APIs”, where nothing is selected.")
+    const named = apis.map((each) => ({ name: each.name, output: [], inputs: placesOf(each.url).concat(Object.keys(binding?.api === each.name ? binding.params ?? {} : {}).filter((name) => !placesOf(each.url).includes(name))).map((name) => ({ name })) }))
+    return asked(context, "api", named, binding, choose, { field: "params", more: true })
   },
   user: (context, binding, choose) => options([["name", "Name"], ["id", "Id"], ["role", "Role"]], binding?.user, (user) => choose({ user })),
   expr(context, binding, choose) {
@@ -169,9 +176,11 @@ const PICKERS = {
   },
 }
 
+const placesOf = (url) => [...new Set([...url.matchAll(/\{([A-Za-z_]\w*)\}/g)].map((found) => found[1]))]
+
 // Who is asked, an expression for each input, and which part of the answer is wanted. `inputs` are null where they have
 // no names: then one expression is the whole.
-function asked(context, kind, sources, binding, choose) {
+function asked(context, kind, sources, binding, choose, { field: holder = "input", more = false } = {}) {
   let now = binding ?? { [kind]: sources[0].name }
   const source = () => sources.find((each) => each.name === now[kind].split("@")[0]) ?? { inputs: [], output: [] }
   const field = (label, given, take) => {
@@ -182,15 +191,22 @@ function asked(context, kind, sources, binding, choose) {
   const rest = h("div", { class: "params" })
   const paint = () => {
     const inputs = source().inputs
-    rest.replaceChildren(...(inputs ? inputs.map(({ name, required }) => field(required === false ? `${name} (optional)` : name, now.input?.[name], (text) => {
-      const { [name]: _, ...others } = now.input ?? {}
-      now = { ...now, input: text ? { ...others, [name]: { expr: text } } : others }
+    rest.replaceChildren(...(inputs ? inputs.map(({ name, required }) => field(required === false ? `${name} (optional)` : name, now[holder]?.[name], (text) => {
+      const { [name]: _, ...others } = now[holder] ?? {}
+      now = { ...now, [holder]: text ? { ...others, [name]: { expr: text } } : others }
     })) : [field("Input", now.value, (text) => { now = { ...now, value: text ? { expr: text } : undefined } })]))
   }
   paint()
+  const another = h("input", { type: "text", placeholder: "another parameter", "aria-label": "Another parameter", pattern: "[A-Za-z][A-Za-z0-9_]*", onchange: () => {
+    const name = another.value.trim()
+    if (!name || !another.checkValidity() || source().inputs.some((each) => each.name === name)) return
+    source().inputs.push({ name })
+    another.value = ""
+    paint()
+  } })
   const pick = choice(sources.map((each) => [each.name, each.name]), now[kind], (name) => { now = { [kind]: name }; paint() })
   const part = h("input", { type: "text", placeholder: "the whole answer", "aria-label": "Part", list: "answer-parts", value: now.path ?? "", oninput: (event) => { now = { ...now, path: event.target.value.trim() || undefined } } })
-  return h("div", {}, h("label", {}, kind === "model" ? "Model" : "Worklet", pick), rest,
+  return h("div", {}, h("label", {}, { model: "Model", worklet: "Worklet", api: "API" }[kind], pick), rest, more ? another : null,
     h("label", {}, "Part", part), h("datalist", { id: "answer-parts" }, source().output.map((each) => h("option", { value: each.name }))),
     h("p", { class: "note", text: "Asked once every input has a value, and again when one changes. For what acts or takes long, use a button." }),
     button("Connect", () => choose(clean(now)), { kind: "primary" }))
