@@ -5,19 +5,24 @@ A visitor's values fill places in an address and its parameters; they name no ho
 
 from __future__ import annotations
 
+import logging
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import to_json
 
-from ..connectors.errors import BadInput, Fault, NotFound, Unavailable
+from ..connectors.errors import BadInput, Fault, NotFound, RequestFailed, Unavailable
 from ..connectors.outgoing import Outgoing, as_json
 from ..connectors.secrets import Secrets
 from ..flows.addresses import address_faults, filled_address, filled_headers, places_in, secret_header_faults, unfilled
 from .document import ApiBinding, ViewDocument
 from .faults import Loc, unknown
 
+logger = logging.getLogger(__name__)
+
+_STATUS = re.compile(r" answered (\d{3})")
 MOST_BYTES = 5_000_000
 TIMEOUT = 20.0
 
@@ -58,17 +63,28 @@ class ViewApis:
         if api.method == "POST":
             content = to_json(rest)
             headers.setdefault("content-type", "application/json")
-        answer = await self._outgoing.send(
-            api.method,
-            filled_address(api.url, {key: params[key] for key in placed}, f"the API {name!r}"),
-            trusted=True,
-            params=rest if api.method == "GET" else None,
-            headers=headers,
-            content=content,
-            timeout=TIMEOUT,
-            max_bytes=MOST_BYTES,
-            own_headers=filled_headers(api.secret_headers, self._secrets),
-        )
+        address = filled_address(api.url, {key: params[key] for key in placed}, f"the API {name!r}")
+        own_headers = filled_headers(api.secret_headers, self._secrets)
+        try:
+            answer = await self._outgoing.send(
+                api.method,
+                address,
+                trusted=True,
+                params=rest if api.method == "GET" else None,
+                headers=headers,
+                content=content,
+                timeout=TIMEOUT,
+                max_bytes=MOST_BYTES,
+                own_headers=own_headers,
+            )
+        except RequestFailed as error:
+            # What the other server says is for those who run this one, not for whoever looks at the page.
+            logger.warning("The API %r of the view %s: %s", name, self._document.slug, error.detail)
+            status = _STATUS.search(error.detail)
+            said = f"answered {status[1]}" if status else "gave no answer"
+            raise RequestFailed(
+                f"The API {name!r} {said}; the server's log has more.", repeatable=error.repeatable
+            ) from None
         kind = answer.content_type.partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             return answer.content.decode("utf-8", "replace")

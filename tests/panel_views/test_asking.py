@@ -214,9 +214,21 @@ async def test_an_api_is_asked_with_its_secret_and_values_in_their_places(
 
 async def test_a_server_may_bound_where_apis_are(elsewhere: Listener) -> None:
     outgoing = Outgoing(hosts=["api.example.com"])
-    with pytest.raises(RequestFailed, match="among the hosts"):
+    with pytest.raises(RequestFailed, match="'told' gave no answer"):
         await ViewApis(weather(f"http://{elsewhere.address}"), outgoing).ask("told", {})
     assert elsewhere.asked == []
+    await outgoing.close()
+
+
+async def test_what_the_other_server_says_is_not_for_visitors(
+    elsewhere: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    outgoing = Outgoing()
+    elsewhere.plan = [(404, {"content-type": "text/plain"}, b"stack trace of theirs")]
+    with pytest.raises(RequestFailed) as failed:
+        await ViewApis(weather(f"http://{elsewhere.address}"), outgoing).ask("told", {})
+    assert failed.value.detail == "The API 'told' answered 404; the server's log has more."
+    assert "stack trace of theirs" in caplog.text
     await outgoing.close()
 
 

@@ -206,7 +206,7 @@ function asked(context, kind, sources, binding, choose, { field: holder = "input
   } })
   const pick = choice(sources.map((each) => [each.name, each.name]), now[kind], (name) => { now = { [kind]: name }; paint() })
   const part = h("input", { type: "text", placeholder: "the whole answer", "aria-label": "Part", list: "answer-parts", value: now.path ?? "", oninput: (event) => { now = { ...now, path: event.target.value.trim() || undefined } } })
-  return h("div", {}, h("label", {}, { model: "Model", worklet: "Worklet", api: "API" }[kind], pick), rest, more ? another : null,
+  return h("div", {}, h("label", {}, { model: "Model", worklet: "Worklet", api: "API" }[kind], pick), rest, more ? h("label", {}, "More", another) : null,
     h("label", {}, "Part", part), h("datalist", { id: "answer-parts" }, source().output.map((each) => h("option", { value: each.name }))),
     h("p", { class: "note", text: "Asked once every input has a value, and again when one changes. For what acts or takes long, use a button." }),
     button("Connect", () => choose(clean(now)), { kind: "primary" }))

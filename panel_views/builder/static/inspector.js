@@ -160,7 +160,7 @@ export function makeInspector(host, context) {
         line("view-description", "Description", control({ type: "string", maxLength: 2000 }, root, view.description, (value) => setView("description", value ?? ""), { id: "view-description" }))),
       section("This page", line("page-title", "Title", control({ type: "string" }, root, page.title, (value) => setPage("title", value ?? ""), { id: "page-title" })),
         rest.map(([name, schema]) => line(`page-${name}`, words(name), control(schema, root, page[name], (value) => setPage(name, value ?? null), { id: `page-${name}`, label: words(name) })))),
-      section("Tables, queries and APIs", ["tables", "queries", "apis"].map((name) => line(`view-${name}`, words(name),
+      section("Tables, queries and APIs", ["tables", "queries", "apis"].map((name) => line(`view-${name}`, name === "apis" ? "APIs" : words(name),
         control(defs.ViewDocument?.properties?.[name] ?? root.properties[name], root, view[name], (value) => setView(name, value ?? []), { id: `view-${name}`, label: words(name) })))),
       section("Theme", fields("theme", defs.Theme)),
       section("Who may open it", fields("access", defs.ViewAccess)),
