@@ -77,8 +77,8 @@ def names() -> str:
 
     homes = {"base": base.__all__, "kinds": kinds.__all__, "verbs": verbs.__all__}
     lines = [
-        "from ..document import Column as DataColumn",
         "from ..document import Api, DataTable, Parameter, Query, Theme",
+        "from ..document import Column as DataColumn",
         "from ..document import ViewAccess as Access",
     ]
     lines += [_imported(f".{module}", sorted(found)) for module, found in homes.items()]
