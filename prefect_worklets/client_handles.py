@@ -134,6 +134,15 @@ class RemoteRun:
         found: dict[str, Any] = self._connection.get(f"/api/runs/{segment(self.id)}")
         return found
 
+    def node(self, node: str) -> dict[str, Any]:
+        """One of its nodes: state, times, attempts, error and settings, and for builders what it was given and gave.
+
+        Raises:
+            NotFound: the run has no such node.
+        """
+        found: dict[str, Any] = self._connection.get(f"/api/runs/{segment(self.id)}/nodes/{segment(node)}")
+        return found
+
     @property
     def state(self) -> str:
         """queued, running, waiting (for a person), completed, failed, timed-out or cancelled."""

@@ -40,10 +40,16 @@ def list_runs(
 
 @app.command()
 def show(
-    id: Annotated[str, typer.Argument(help="The run's id.")], data: DataOption = None, as_json: JsonOption = False
+    id: Annotated[str, typer.Argument(help="The run's id.")],
+    node: Annotated[str | None, typer.Option(help="Show this node: what it was given, gave and logged.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Show a run: input, output, error, and each node with its time."""
+    """Show a run: input, output, error, and each node with its time; or one of its nodes."""
     with client_of(data) as client:
+        if node is not None:
+            _show_node(client.runs[id].node(node), as_json=as_json)
+            return
         run = client.runs.get(id)
     if as_json:
         print_json(run)
@@ -66,6 +72,22 @@ def show(
         print_rows(nodes, columns, as_json=False, none="")
     if error.get("traceback"):
         print(f"\n{error['traceback']}")
+
+
+def _show_node(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    took = found["duration_us"]
+    shown = {**found, "took": duration(took) if took is not None else None}
+    names = {
+        "id": "Node", "kind": "Kind", "state": "State", "took": "Took", "attempts": "Attempts", "error": "Error",
+        "given": "Input", "output": "Output", "settings": "Settings",
+    }  # fmt: skip
+    kept = found["is_kept"]
+    print_fields(shown, {key: text for key, text in names.items() if kept or key not in ("given", "output")})
+    for at_us, level, text in found["lines"]:
+        print(f"{duration(at_us):>8} {level} {text}")
 
 
 IdArgument = Annotated[str, typer.Argument(help="The run's id.")]

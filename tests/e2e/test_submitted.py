@@ -276,5 +276,7 @@ def test_from_the_command_line(instance):
     id = run("invoke", "counted", "--json", '{"n": 12345}', "--later")
     with client(instance) as worklets:
         assert worklets.runs[id].result(timeout=60) == {"n": 12345}
+        assert worklets.runs[id].node("row")["output"] == {"n": 12345}
     assert "completed" in run("runs", "show", id)
+    assert '{"n":12345}' in run("runs", "show", id, "--node", "row").replace(" ", "")
     assert run("schedules", "list", "--json") == "[]"
