@@ -106,3 +106,29 @@ function sampleOf(type) {
   if (plain === "str") return "text";
   return plain ? {} : null;
 }
+
+// --- code -----------------------------------------------------------------------------------------------
+
+function ownFile(files) {
+  const names = Object.keys(files);
+  return names.find((each) => each.endsWith("_nodes.py")) || names.find((each) => files[each].includes(".node")) || names[0] || "nodes.py";
+}
+
+const moduleOf = (file) => file.replace(/\.py$/, "").replaceAll("/", ".");
+
+function addFunction(files, wanted, parameter = "value") {
+  const file = ownFile(files);
+  const taken = Object.values(files).join("\n");
+  let label = wanted;
+  for (let count = 2; new RegExp(`\\b${label}\\b`).test(taken); count += 1) label = `${wanted}_${count}`;
+  const start = (files[file] || "import prefect_worklets as pw\n").trimEnd();
+  files[file] = `${start}\n\n\n@pw.node\ndef ${label}(${parameter}):\n    return ${parameter}\n`;
+  return `${moduleOf(file)}:${label}`;
+}
+
+function addInput(document, wanted, argument) {
+  const input = { name: freeName(wanted, document.inputs.map((each) => each.name)) };
+  if (argument?.document_type) input.type = argument.document_type;
+  document.inputs.push(input);
+  return input.name;
+}

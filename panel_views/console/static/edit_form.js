@@ -111,3 +111,36 @@ function schemaControl(part, mayBeNull, value, say, suggest) {
   const box = made("input", { class: "mono", value: shownJson(value), onchange: () => say(box.value === "" ? undefined : readJson(box.value)) });
   return box;
 }
+
+// Questions in a dialog: each answers what was chosen or written, or nothing.
+function chosenOf(question, options) {
+  const dialog = made("dialog", { "aria-label": question }, made("p", {}, question));
+  const list = made("div", { class: "choices" }, ...options.map((each) => made("button", { type: "button", onclick: () => dialog.close(each) }, each)));
+  dialog.append(list, made("button", { type: "button", class: "quiet", onclick: () => dialog.close("") }, "Cancel"));
+  document.body.append(dialog);
+  return new Promise((resolve) => {
+    dialog.onclose = () => {
+      dialog.remove();
+      resolve(dialog.returnValue);
+    };
+    dialog.showModal();
+  });
+}
+
+function textOf(question) {
+  const box = made("input", { class: "mono", spellcheck: false });
+  const dialog = made("dialog", { "aria-label": question }, made("form", { method: "dialog", onsubmit: () => dialog.close(box.value.trim()) },
+    labelled(question, box), made("div", {}, made("button", { type: "button", onclick: () => dialog.close("") }, "Cancel"), made("button", { class: "primary" }, "Add"))));
+  document.body.append(dialog);
+  return new Promise((resolve) => {
+    dialog.onclose = () => {
+      dialog.remove();
+      resolve(dialog.returnValue);
+    };
+    dialog.showModal();
+  });
+}
+
+function formTitle(text, kind) {
+  return made("div", { class: "card-head" }, made("h2", { class: "breaks" }, text), made("span", { class: "tag" }, kind));
+}

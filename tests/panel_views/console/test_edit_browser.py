@@ -144,6 +144,7 @@ class TestMaking:
         page.get_by_label("tags").fill("one, two")
         page.get_by_role("button", name="decide", exact=True).click()
         wire(page, "decide", "join").wait_for()
+        expect(page.locator("#edit-inspector")).not_to_contain_text("nullDelete")
         page.get_by_label("goes its way if the value is").fill("3")
         page.get_by_role("button", name="code", exact=True).click()
         page.locator('#edit-canvas [data-node="step"]').wait_for()
