@@ -65,7 +65,7 @@ class Site:
             _, cookies = self.instance.user(f"a {role}", role)
             context.add_cookies([{"name": SESSION_COOKIE, "value": cookies[SESSION_COOKIE], "url": self.url}])
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(20_000)
         page.requested, page.faults = [], []
         page.on("request", lambda request: page.requested.append(request.url))
         page.on("pageerror", lambda error: page.faults.append(str(error)))

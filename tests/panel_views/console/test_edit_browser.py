@@ -34,8 +34,10 @@ def step_3(x: int, word: str = "is") -> str:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Site]:
+    expect.set_options(timeout=20_000)  # of a busy machine
     with running_site(tmp_path_factory.mktemp("site"), chromium) as found:
         yield found
+    expect.set_options(timeout=5_000)
 
 
 def write_code(page: Page, text: str) -> None:
