@@ -81,6 +81,10 @@ class Scene(Protocol):
         """Tell the page around the view."""
         ...
 
+    async def kept_all(self) -> None:
+        """Wait until what was set is kept."""
+        ...
+
     def tell_page(self, what: str, data: dict[str, Any]) -> None:
         """Have the visitor's browser do something that no component shows."""
         ...
@@ -185,6 +189,7 @@ class Actions:
             params = {name: in_address(value) for name, value in values.items() if value is not None}
         except BadInput as error:
             raise Failed(problem(error)) from None
+        await self._scene.kept_all()  # the next page reads it
         self._scene.tell_page("navigate", {"view": action.view, "page": action.page, "params": params})
 
     async def _open_modal(self, action: OpenModal, occasion: Occasion) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..connectors.errors import WorkletsError
@@ -17,6 +18,8 @@ from .document import VISIBLE, Component, Page
 from .gateway import Gateway
 from .runtime import Runtime, Save
 
+logger = logging.getLogger(__name__)
+
 # Runs a function under the lock of the page's document, soon.
 Schedule = Callable[[Callable[[], None]], None]
 
@@ -29,9 +32,18 @@ class OpenView:
         gateway: the outside, as this visitor.
         save: keeps states.
         schedule: how changes reach the page once it is open; until `opened` they are made at once.
+        session_of: gives the `session` states that a tab of the browser had on the page before.
     """
 
-    def __init__(self, visit: Visit, gateway: Gateway, save: Save, schedule: Schedule) -> None:
+    def __init__(
+        self,
+        visit: Visit,
+        gateway: Gateway,
+        save: Save,
+        schedule: Schedule,
+        session_of: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
+    ) -> None:
+        self._session_of = session_of
         self._gateway = gateway
         self._schedule = schedule
         self._building = True
@@ -80,6 +92,7 @@ class OpenView:
     def _grid(self, events: Events) -> Grid:
         drawn = self._drawn(None, events)
         return Grid(
+            on_tab=self._came,
             objects=[one for one, _ in drawn],
             cells=[cell for _, cell in drawn],
             props={"kind": "page"},
@@ -147,6 +160,19 @@ class OpenView:
             change()
 
     # --- from the components ----------------------------------------------------------------------------------
+
+    def _came(self, tab: str) -> None:
+        if self._session_of is not None:
+            self._spawn(self._restore(self._session_of, tab))
+
+    async def _restore(self, session_of: Callable[[str], Awaitable[dict[str, Any]]], tab: str) -> None:
+        try:
+            found = await session_of(tab)
+        except Exception:
+            logger.exception("What a tab had on the page before could not be read.")
+            return
+        for key, value in found.items():
+            self.runtime.restore_state(key, value)
 
     def _changed(self, component: str, name: str, value: Any) -> None:
         self.runtime.changed(component, name, value)

@@ -46,6 +46,9 @@ from .questions import Questions, Source, source_of
 
 logger = logging.getLogger(__name__)
 
+# Looks, of 20 ms each, for states that are being kept.
+_PATIENCE = 150
+
 Save = Callable[[str, Any], Awaitable[None]]
 OnProperty = Callable[[str, str, Cell], None]
 OnFault = Callable[[str, str | None], None]
@@ -149,6 +152,18 @@ class Runtime:
         """Show what was kept elsewhere, unless a newer value of this page is on its way to the store."""
         if key in self._states and not self._unsaved[key] and self._states[key].value != value:
             self.put_state(key, replace(self._states[key], value=value))
+
+    def restore_state(self, key: str, value: Any) -> None:
+        """Show what the page before had, unless this one has set it by now."""
+        if key in self._states and key not in self._generations and not self._unsaved[key]:
+            self.put_state(key, replace(self._states[key], value=value, status=Cell.of(value).status))
+
+    async def kept_all(self) -> None:
+        """Wait until what was set is kept, but not for a store that does not answer."""
+        for _ in range(_PATIENCE):
+            if not self._unsaved.total():
+                return
+            await asyncio.sleep(0.02)
 
     def set_params(self, params: Mapping[str, Any]) -> None:
         """Take parameters beside those that there are; of the same name the newer one counts."""

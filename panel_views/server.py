@@ -43,7 +43,7 @@ from .gateway import HttpGateway
 from .handlers import extra_patterns, templates, use_own_handlers, visitor
 from .open_view import OpenView
 from .page import page_variables
-from .state import PersistentState
+from .state import PersistentState, forget_tabs
 from .state_feed import StateFeed
 from .view_apis import ViewApis
 from .view_tables import ViewTables
@@ -55,6 +55,7 @@ PREFIX = "/views"
 EXAMPLES = "demo"
 MAX_IMPORT_BYTES = 25_000_000
 # How long somebody may go on who has been signed out, or whose link was revoked.
+SWEEP_SECONDS = 3_600.0
 WATCH_SECONDS = 3.0
 # What the browser sends over the websocket is numbers, addresses and short texts; files go to /api/files.
 MAX_MESSAGE_BYTES = 1_000_000
@@ -154,6 +155,8 @@ class ViewsServer:
         self._keep(self._watch(server._tornado))
         self._keep(self._feed.run())
         self._keep(self._secrets.watch())
+        if self._number == 0:
+            self._keep(self._sweep())
         return server
 
     async def _watch(self, tornado: Any) -> None:
@@ -169,6 +172,14 @@ class ViewsServer:
             for socket, visit in sockets.items():
                 if any(visit is each for each in ended):
                     socket.close(1008, "the session or the link has ended")
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(forget_tabs, self._store)
+            except Exception:
+                logger.exception("What tabs held of old could not be deleted.")
+            await asyncio.sleep(SWEEP_SECONDS)
 
     async def close(self) -> None:
         """End every open view and the connections."""
@@ -218,7 +229,12 @@ class ViewsServer:
         tables = ViewTables(self._store, visit.document, visit.principal)
         apis = ViewApis(visit.document, self._outgoing, self._secrets)
         gateway = HttpGateway(self._client, self._internal_key, identity, self._egress, tables, apis)
-        return OpenView(visit, gateway, save, lambda change: doc.add_next_tick_callback(change))
+
+        async def session_of(tab: str) -> dict[str, Any]:
+            await identity()
+            return await asyncio.to_thread(persistent.session_of, tab)
+
+        return OpenView(visit, gateway, save, lambda change: doc.add_next_tick_callback(change), session_of)
 
     def _forget(self, view: OpenView) -> None:
         stop_following = self._open.pop(view, None)

@@ -1,11 +1,13 @@
-"""State of a view: `session` in memory, `user` and `view` in the store, where they outlive reloads and restarts."""
+"""State of a view, in the store, where it outlives reloads and restarts: `session` by the tab, `user`, and `view`."""
 
 from __future__ import annotations
 
+import hashlib
+from datetime import timedelta
 from typing import Any
 
 import orjson
-from sqlmodel import col, select
+from sqlmodel import col, delete, select
 
 from ..connectors.errors import TooLarge
 from ..connectors.store import Store
@@ -15,6 +17,10 @@ from .document import ViewDocument
 MAX_VALUE_BYTES = 1_000_000
 # A row of the whole view has no owner.
 VIEW_OWNER = ""
+# One of a tab of the browser has a name of its own.
+TAB_OWNER = "tab:"
+# What a tab holds is forgotten so long after its last change.
+TAB_DAYS = 2
 
 
 class PersistentState:
@@ -30,6 +36,7 @@ class PersistentState:
         self._store = store
         self._slug = slug
         self._user_id = user_id
+        self._tab: str | None = None
 
     def load(self, document: ViewDocument) -> dict[str, Any]:
         """Every declared state with its stored value, or its default, by `scope.name`."""
@@ -43,10 +50,19 @@ class PersistentState:
                     values[key] = row.value
         return values
 
+    def session_of(self, tab: str) -> dict[str, Any]:
+        """The `session` values that this tab has kept, by `session.NAME`; it keeps them from now on."""
+        # Bound to whom they are of: a tab's name alone opens nothing.
+        digest = hashlib.sha256(f"{tab} {self._user_id or ''}".encode()).hexdigest()
+        self._tab = f"{TAB_OWNER}{digest[:40]}"
+        query = select(ViewState).where(ViewState.view_slug == self._slug, ViewState.owner == self._tab)
+        with self._store.read() as session:
+            return {f"session.{row.key}": row.value for row in session.exec(query)}
+
     def save(self, key: str, value: Any) -> None:
-        """Keep a value of the scope `user` or `view`; of `session` nothing is kept. Raises TooLarge."""
+        """Keep a value; one of `session` only once the tab is known. Raises TooLarge."""
         scope, _, name = key.partition(".")
-        owner = {"view": VIEW_OWNER, "user": self._user_id}.get(scope)
+        owner = {"view": VIEW_OWNER, "user": self._user_id, "session": self._tab}.get(scope)
         if owner is None:
             return
         size = len(orjson.dumps(value))
@@ -55,6 +71,15 @@ class PersistentState:
         row = ViewState(view_slug=self._slug, owner=owner, key=name, value=value, updated_at=now())
         with self._store.session() as session:
             session.merge(row)
+
+
+def forget_tabs(store: Store) -> None:
+    """Delete what tabs held that nobody uses any more. Blocking."""
+    old = now() - timedelta(days=TAB_DAYS)
+    with store.session() as session:
+        session.exec(
+            delete(ViewState).where(col(ViewState.owner).startswith(TAB_OWNER), col(ViewState.updated_at) < old)
+        )
 
 
 def key_of(owner: str, name: str) -> str:

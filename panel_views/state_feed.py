@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from ..connectors.store import Store
 from ..connectors.tables import ViewState
-from .state import VIEW_OWNER, key_of
+from .state import TAB_OWNER, VIEW_OWNER, key_of
 
 logger = logging.getLogger(__name__)
 
@@ -97,7 +97,9 @@ class StateFeed:
         # Without the values: they may be large, and mostly nothing has changed.
         query = select(ViewState.view_slug, ViewState.owner, ViewState.key, ViewState.updated_at)
         with self._store.read() as session:
-            rows = session.exec(query.where(col(ViewState.view_slug).in_(slugs))).all()
+            rows = session.exec(
+                query.where(col(ViewState.view_slug).in_(slugs), ~col(ViewState.owner).startswith(TAB_OWNER))
+            ).all()
         owners = {owner for one in self._followers.copy() for owner in one.owners}
         return {(slug, owner, key): at for slug, owner, key, at in rows if owner in owners}
 

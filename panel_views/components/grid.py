@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import param
@@ -75,13 +77,29 @@ DRAWN: dict[str, type[ViewComponent]] = {
 CONTAINERS: dict[str, type[Container]] = {drawn.type: drawn for drawn in (Card, Form, Group, Modal, Tabs)}
 
 
+_TAB = re.compile(r"[0-9a-f]{32}")
+
+
 class Grid(Drawn):
-    """Draws a page."""
+    """Draws a page.
+
+    Args:
+        on_tab: told which tab of the browser it is in.
+    """
 
     objects = Children(default=[])
     cells = param.List(default=[])
     props = param.Dict(default={})
     status = param.Dict(default={})
+
+    def __init__(self, on_tab: Callable[[str], None] = lambda tab: None, **params: Any) -> None:
+        self._on_tab = on_tab
+        super().__init__(**params)
+
+    def _handle_msg(self, data: Any) -> None:
+        tab = data.get("tab") if isinstance(data, dict) else None
+        if isinstance(tab, str) and _TAB.fullmatch(tab):
+            self._on_tab(tab)
 
     def tell(self, what: str, data: dict[str, Any]) -> None:
         """Have the browser do something that no component shows (see page.js)."""

@@ -33,6 +33,43 @@ DOCUMENT = {
 }  # fmt: skip
 
 
+TOLD = {
+    "slug": "told-on",
+    "title": "Told on",
+    "state": [{"name": "chosen", "default": "nothing"}, {"name": "secret"}],
+    "pages": [
+        {"id": "first", "components": [
+            {"id": "name", "type": "text_input", "at": {"w": 6, "h": 2}, "properties": {"label": "Name"}},
+            {"id": "go", "type": "button", "at": {"y": 2, "w": 3, "h": 1}, "properties": {"label": "Go"},
+             "actions": {"click": [
+                 {"do": "set_state", "state": "session.chosen", "value": {"component": "name"}},
+                 {"do": "navigate", "page": "second"}]}}]},
+        {"id": "second", "components": [
+            {"id": "shown", "type": "text", "at": {"w": 6},
+             "bindings": {"text": {"state": "session.chosen"}}}]},
+    ],
+}  # fmt: skip
+
+
+def test_a_session_goes_on_over_pages_of_one_tab(visitor: Any, instance: Any) -> None:
+    instance.publish(TOLD)
+    sign_in(visitor, instance, "ada")
+    page = opened(visitor, instance, "told-on")
+    page.get_by_label("Name").fill("<b>lamp</b>")
+    page.get_by_role("button", name="Go").click()
+    page.wait_for_url("**/views/told-on?page=second")
+    drawn(page)
+    expect(part(page, "shown")).to_have_text("<b>lamp</b>")
+    page.reload()
+    drawn(page)
+    expect(part(page, "shown")).to_have_text("<b>lamp</b>")
+    other = page.context.new_page()  # another tab is another session
+    other.goto(page.url)
+    drawn(other)
+    expect(part(other, "shown")).to_have_text("nothing")
+    other.close()
+
+
 def test_there_and_back(visitor: Any, instance: Any) -> None:
     instance.publish(DOCUMENT)
     sign_in(visitor, instance, "ada")

@@ -317,3 +317,19 @@ async def test_the_own_newer_value_stays(small: dict[str, Any], desk: Desk, seen
     assert seen.kept == {"user.size": 5}
     runtime.adopt_state("user.size", 9)
     assert runtime.state("user.size") == Cell(9, "ready")
+
+
+async def test_what_the_page_before_had_does_not_undo_what_this_one_did() -> None:
+    seen = Seen()
+    part = {"id": "shown", "type": "text", "bindings": {"text": {"state": "session.a"}}}
+    document = {"slug": "s", "title": "S", "state": [{"name": "a"}, {"name": "b"}], "pages": [{"components": [part]}]}
+    runtime = opened(document, Desk(), seen)
+    runtime.set_state("session.b", "mine")
+    runtime.restore_state("session.a", "theirs")
+    runtime.restore_state("session.b", "theirs")
+    runtime.restore_state("session.gone", "theirs")
+    assert (runtime.state("session.a").value, runtime.state("session.b").value) == ("theirs", "mine")
+    assert runtime.cell("shown", "text") == Cell("theirs", "ready")
+    await runtime.kept_all()
+    assert seen.kept == {"session.b": "mine"}
+    await runtime.close()

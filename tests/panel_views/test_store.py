@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from prefect_worklets.connectors.access import Access, Principal, Role
 from prefect_worklets.connectors.errors import DefinitionError, NotFound, TooLarge
 from prefect_worklets.connectors.store import Store
-from prefect_worklets.connectors.tables import ViewVersion
+from prefect_worklets.connectors.tables import ViewState, ViewVersion, now
 from prefect_worklets.panel_views.checks import parse
 from prefect_worklets.panel_views.publishing import may_open, publish, published, views_for
-from prefect_worklets.panel_views.state import MAX_VALUE_BYTES, PersistentState
+from prefect_worklets.panel_views.state import MAX_VALUE_BYTES, PersistentState, forget_tabs
 from sqlmodel import select
 
 VIEWER = Principal("u1", "Vera", Role.viewer)
@@ -95,6 +96,35 @@ class TestState:
     def test_a_session_s_is_not_kept(self, store: Store, small: dict[str, Any], users: list[str]) -> None:
         PersistentState(store, "small", users[0]).save("session.result", 1)
         assert PersistentState(store, "small", users[0]).load(parse(small))["session.result"] is None
+
+    def test_a_session_s_is_kept_for_its_tab_and_its_user(
+        self, store: Store, small: dict[str, Any], users: list[str]
+    ) -> None:
+        first = PersistentState(store, "small", users[0])
+        assert first.session_of("a" * 32) == {}
+        first.save("session.result", [1])
+        assert PersistentState(store, "small", users[0]).session_of("a" * 32) == {"session.result": [1]}
+        assert PersistentState(store, "small", users[0]).session_of("b" * 32) == {}
+        assert PersistentState(store, "small", users[1]).session_of("a" * 32) == {}
+        assert PersistentState(store, "other", users[0]).session_of("a" * 32) == {}
+        assert first.load(parse(small))["session.result"] is None
+
+    def test_old_tabs_are_forgotten(self, store: Store, users: list[str]) -> None:
+        state = PersistentState(store, "small", users[0])
+        state.session_of("a" * 32)
+        state.save("session.result", 1)
+        state.save("user.size", 4)
+        with store.session() as session:
+            for row in session.exec(select(ViewState)):
+                row.updated_at = now() - timedelta(days=9)
+                session.add(row)
+        state.session_of("b" * 32)
+        state.save("session.result", 2)
+        forget_tabs(store)
+        assert state.session_of("a" * 32) == {}
+        assert state.session_of("b" * 32) == {"session.result": 2}
+        with store.read() as session:
+            assert len(session.exec(select(ViewState)).all()) == 2
 
     def test_another_view_s_is_not_seen(self, store: Store, small: dict[str, Any], users: list[str]) -> None:
         PersistentState(store, "other", users[0]).save("user.size", 9)
