@@ -33,6 +33,10 @@ _PING_SECONDS = 15.0
 _MAX_KEY = 255
 
 
+# Looks at the queue for the end of a run that is shown as ended.
+_LOOKS = 100
+
+
 class LaterApi:
     """The handlers, with what they need."""
 
@@ -183,6 +187,11 @@ class LaterApi:
     def _ended(self, id: str, principal: Principal) -> Any:
         """The record of an ended run that this caller may see. Raises NotFound, Conflict."""
         submitted = self._queue.get(id)
+        for _ in range(_LOOKS):
+            if submitted is None or submitted.state not in OPEN_STATES or self._recent.get(id) is None:
+                break
+            time.sleep(0.02)  # its end is shown a moment before the queue has noted it
+            submitted = self._queue.get(id)
         if submitted is not None and submitted.state in OPEN_STATES:
             _check_seen(submitted, principal)
             raise Conflict(f"The run is still {submitted.state}; cancel it first, or wait for its end.")

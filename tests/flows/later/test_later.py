@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from prefect_worklets.connectors.errors import Conflict, DefinitionError
 
 import prefect_worklets as pw
+
+from .conftest import until
 
 
 async def test_accepted_then_done(parts):
@@ -171,6 +174,24 @@ async def test_rows_are_saved_once_however_often_the_run_is_taken_up(parts, stor
         await asyncio.sleep(0.2)
     with store.read() as session:
         assert len(session.exec(select(TableRow).where(TableRow.run_id == id)).all()) == 1
+
+
+async def test_a_retry_of_this_moment_waits_for_the_queue(parts, monkeypatch):
+    parts.mark("go")
+    parts.mark("break")
+    id = (await parts.submit("steps", {"x": 1})).json()["id"]
+    end = parts.queue.end
+
+    def late(*args):
+        time.sleep(0.4)
+        return end(*args)
+
+    monkeypatch.setattr(parts.queue, "end", late)
+    async with parts.working():
+        await until(lambda: asyncio.to_thread(parts.recent.get, id))
+        assert parts.queue.get(id).state == "running"
+        answer = await parts.client.post(f"/api/runs/{id}/retry", headers=parts.headers())
+        assert answer.status_code == 202, answer.text
 
 
 async def test_open_runs_are_listed_first(parts):
