@@ -14,6 +14,7 @@ from .action_checks import action_bindings, of_modal
 from .components.kinds import KINDS, fault_text
 from .document import (
     ASKING,
+    BINDING_TAGS,
     COLUMNS,
     RESERVED_PARAMS,
     RESERVED_SLUGS,
@@ -47,21 +48,7 @@ from .table_checks import declarations, of_query, of_save
 from .view_apis import binding_faults, declared_faults
 
 MAX_DEPTH = 4  # containers inside one another
-_UNION_TAGS = {
-    "state",
-    "component",
-    "table",
-    "query",
-    "worklet",
-    "model",
-    "api",
-    "user",
-    "param",
-    "constant",
-    "expr",
-    "event",
-}
-_UNION_TAGS |= {"run_worklet", "set_state", "refresh", "send", "navigate", "save"}
+_UNION_TAGS = {*BINDING_TAGS, "run_worklet", "set_state", "refresh", "send", "navigate", "save"}
 _UNION_TAGS |= {"open_modal", "close_modal", "notify", "copy", "download", "decide", "submit_run", "cancel_run"}
 _HOLD_BINDINGS = ("bindings", "input", "params", "row")
 _ARE_BINDINGS = ("value", "values", "data", "when", "text", "source", "review", "decision", "run", VISIBLE)

@@ -133,7 +133,8 @@ class EventBinding(Part):
     event: Path
 
 
-_TAGS = (
+# The key that tells which binding it is.
+BINDING_TAGS = (
     "state",
     "component",
     "table",
@@ -151,7 +152,7 @@ _TAGS = (
 
 def _binding_tag(value: Any) -> str | None:
     keys = value if isinstance(value, dict) else getattr(value, "model_fields_set", ())
-    found = [key for key in _TAGS if key in keys]
+    found = [key for key in BINDING_TAGS if key in keys]
     return found[0] if found else None
 
 
@@ -171,7 +172,10 @@ Binding = Annotated[
     Discriminator(
         _binding_tag,
         custom_error_type="binding",
-        custom_error_message="a binding has one of the keys " + ", ".join(_TAGS[:-1]) + " or " + _TAGS[-1],
+        custom_error_message="a binding has one of the keys "
+        + ", ".join(BINDING_TAGS[:-1])
+        + " or "
+        + BINDING_TAGS[-1],
     ),
 ]
 
