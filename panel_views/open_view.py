@@ -81,6 +81,10 @@ class OpenView:
         """Show a state that another tab has kept."""
         self.runtime.adopt_state(key, value)
 
+    def rows_saved(self, table: str) -> None:
+        """Read a table again whose rows another tab has saved."""
+        self.runtime.rows_saved(table)
+
     async def close(self) -> None:
         """End what is under way."""
         for task in list(self._tasks):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Literal, NamedTuple
 
 import orjson
@@ -99,12 +99,15 @@ class Questions:
         if earlier is not None:
             self._outdate(earlier)
 
-    def row_changed(self, table: str) -> None:
-        """Ask again whatever reads the table and is shown; forget the rest."""
+    def row_changed(self, table: str, keep: Collection[tuple[str, str]] = ()) -> None:
+        """Ask again whatever reads the table and is shown, but for what the properties `keep` show; forget the rest."""
         shown = set(self._latest.values())
+        kept = {key for asker, key in self._latest.items() if asker in keep}
         for key in [key for key in self._cells if self._reads(key[0], table)]:
             if key not in shown:
                 del self._cells[key]
+                continue
+            if key in kept:
                 continue
             self._cells[key] = self._cells[key].loading()
             self._begin(key, 0)

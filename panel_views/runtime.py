@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from dataclasses import replace
 from graphlib import TopologicalSorter
 from typing import Any
@@ -158,6 +158,10 @@ class Runtime:
         if key in self._states and key not in self._generations and not self._unsaved[key]:
             self.put_state(key, replace(self._states[key], value=value, status=Cell.of(value).status))
 
+    def rows_saved(self, table: str) -> None:
+        """Read a table again that another page has written; what fields were filled with stays."""
+        self._spawn(self.refresh(table, keep=self._values.keys()))
+
     async def kept_all(self) -> None:
         """Wait until what was set is kept, but not for a store that does not answer."""
         for _ in range(_PATIENCE):
@@ -171,9 +175,9 @@ class Runtime:
         self._params = typed(self._page.params, self._given)
         self._recompute_readers(lambda binding: any(param_reads(binding)))
 
-    async def refresh(self, table: str) -> None:
-        """Read a table again, for every binding that shows it, by a query too."""
-        self._questions.row_changed(table)
+    async def refresh(self, table: str, keep: Collection[tuple[str, str]] = ()) -> None:
+        """Read a table again, for every binding that shows it, by a query too, but for what these properties show."""
+        self._questions.row_changed(table, keep)
         generation = self._next_generation(f"table:{table}")
         limits = [limit for name, limit in self._tables if name == table]
         for limit in limits:

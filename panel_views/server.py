@@ -203,8 +203,14 @@ class ViewsServer:
             # The handlers have refused such a request; a session without a visitor shows nothing.
             logger.warning("A session was asked for without a visit.")
             return
-        view = self._view(visit, doc)
-        self._open[view] = self._feed.follow(visit.document.slug, visit.principal.id, view.adopt_state)
+        tables = ViewTables(self._store, visit.document, visit.principal)
+        view = self._view(visit, doc, tables)
+
+        def saved(table: str, writer: str) -> None:
+            if writer != tables.writer:
+                view.rows_saved(table)
+
+        self._open[view] = self._feed.follow(visit.document.slug, visit.principal.id, view.adopt_state, saved)
         doc.on_session_destroyed(lambda context: self._forget(view))
         view.root.server_doc(doc, title=visit.document.title, location=False)
         if view.bridge is not None:
@@ -215,7 +221,7 @@ class ViewsServer:
         doc.template = templates.get_template("page.html")
         doc.template_variables.update(page_variables(visit, self._brand))
 
-    def _view(self, visit: Visit, doc: Any) -> OpenView:
+    def _view(self, visit: Visit, doc: Any, tables: ViewTables) -> OpenView:
         async def identity() -> str:
             return await self._doorkeeper.still_here(visit)
 
@@ -226,7 +232,6 @@ class ViewsServer:
             await asyncio.to_thread(persistent.save, key, value)
             self._feed.poke()
 
-        tables = ViewTables(self._store, visit.document, visit.principal)
         apis = ViewApis(visit.document, self._outgoing, self._secrets)
         gateway = HttpGateway(self._client, self._internal_key, identity, self._egress, tables, apis)
 

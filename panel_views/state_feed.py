@@ -1,4 +1,4 @@
-"""Keeps persistent states in step: what one tab keeps, every other one shows, of this process or another.
+"""Keeps open views in step: what one tab keeps or saves, every other one shows, of this process or another.
 
 The store is the only truth. A process that keeps a value looks at once, the others within `PAUSE`; each open view is
 told what it has not seen, so neither the order of the writes nor a clock decides what is shown in the end.
@@ -15,8 +15,8 @@ from typing import Any
 from sqlmodel import col, select
 
 from ..connectors.store import Store
-from ..connectors.tables import ViewState
-from .state import TAB_OWNER, VIEW_OWNER, key_of
+from ..connectors.tables import ViewState, now
+from .state import ROWS_OWNER, TAB_OWNER, VIEW_OWNER, key_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +30,29 @@ Place = tuple[str, str, str]
 class Follower:
     """One open view: whose it is, and what it has been told."""
 
-    def __init__(self, slug: str, user_id: str | None, tell: Callable[[str, Any], None]) -> None:
+    def __init__(
+        self, slug: str, user_id: str | None, tell: Callable[[str, Any], None], saved: Callable[[str, str], None]
+    ) -> None:
         self.slug = slug
-        self.owners = {VIEW_OWNER} if user_id is None else {VIEW_OWNER, user_id}
-        self.tell = tell
+        self.owners = {VIEW_OWNER, ROWS_OWNER} if user_id is None else {VIEW_OWNER, ROWS_OWNER, user_id}
+        self._tell = tell
+        self._saved = saved
+        self._since = now()
         self.seen: dict[Place, datetime] = {}
 
     def lacks(self, place: Place, at: datetime) -> bool:
         """Whether that state is this view's, and new to it."""
         slug, owner, _ = place
         return slug == self.slug and owner in self.owners and self.seen.get(place) != at
+
+    def take(self, place: Place, at: datetime, value: Any) -> None:
+        """Tell the view what is new to it. Rows that were saved before it was open it has read itself."""
+        self.seen[place] = at
+        _, owner, name = place
+        if owner != ROWS_OWNER:
+            self._tell(key_of(owner, name), value)
+        elif at >= self._since:
+            self._saved(name, value)
 
 
 class StateFeed:
@@ -54,9 +67,18 @@ class StateFeed:
         self._followers: set[Follower] = set()
         self._poked = asyncio.Event()
 
-    def follow(self, slug: str, user_id: str | None, tell: Callable[[str, Any], None]) -> Callable[[], None]:
-        """Call `tell(key, value)` for what is kept from now on; returns what ends it."""
-        follower = Follower(slug, user_id, tell)
+    def follow(
+        self,
+        slug: str,
+        user_id: str | None,
+        tell: Callable[[str, Any], None],
+        saved: Callable[[str, str], None] = lambda table, writer: None,
+    ) -> Callable[[], None]:
+        """Call `tell(key, value)` for what is kept, and `saved(table, writer)` for rows that are saved, from now on.
+
+        Returns what ends it.
+        """
+        follower = Follower(slug, user_id, tell, saved)
         self._followers.add(follower)
         return lambda: self._followers.discard(follower)
 
@@ -90,8 +112,7 @@ class StateFeed:
             return
         for place, (at, value) in (await asyncio.to_thread(self._values, wanted)).items():
             for follower in [one for one in self._followers if one.lacks(place, at)]:
-                follower.seen[place] = at
-                follower.tell(key_of(*place[1:]), value)
+                follower.take(place, at, value)
 
     def _times(self, slugs: Iterable[str]) -> dict[Place, datetime]:
         # Without the values: they may be large, and mostly nothing has changed.

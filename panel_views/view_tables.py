@@ -5,23 +5,27 @@ Rows lie in the store as `pw.save` leaves them. A query sees each declared table
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlmodel import select
 
 from ..connectors.access import Principal, Role, require
 from ..connectors.errors import BadInput, Conflict, Fault, NotFound
 from ..connectors.store import Store
-from ..connectors.tables import TableRow
+from ..connectors.tables import TableRow, new_id
 from ..flows.engine import new_run_id
 from ..flows.queries import parameters_of
 from ..flows.saved_rows import row_key
 from .document import Column, DataTable, ViewDocument
+from .state import mark_saved
+
+logger = logging.getLogger(__name__)
 
 _WITH = re.compile(r"\s*with\s+(recursive\s+)?", re.IGNORECASE)
 # What every row has beside its columns, unless a column is called so.
@@ -41,6 +45,8 @@ class ViewTables:
         self._store = store
         self._document = document
         self._principal = principal
+        # Which of the open pages writes: it needs not be told what it has saved.
+        self.writer = new_id()
 
     def query(self, name: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The rows that a declared query finds. Raises NotFound, BadInput (the database refuses, too many rows)."""
@@ -73,11 +79,20 @@ class ViewTables:
         require(self._principal, Role[table.write], f"write into the table {name!r}")
         checked = checked_row(table, values)
         try:
-            return self._write(table, checked)
+            row = self._write(table, checked)
         except IntegrityError:
             raise Conflict(
                 f"Somebody else has just written this row of {name!r}; save again to change theirs."
             ) from None
+        self._tell_others(name)
+        return row
+
+    def _tell_others(self, table: str) -> None:
+        try:
+            mark_saved(self._store, self._document.slug, table, self.writer)
+        except SQLAlchemyError:
+            # The row is saved: to say that it is not would have it written twice.
+            logger.exception("The other pages of %s are not told of the rows of %s.", self._document.slug, table)
 
     def _write(self, table: DataTable, checked: dict[str, Any]) -> dict[str, Any]:
         name, node = table.name, f"view:{self._document.slug}"

@@ -126,6 +126,25 @@ def test_from_a_row_to_its_page_and_a_change_that_stays(visitor: Any, garden: An
     expect(part(page, "title")).to_have_text("Basil")
 
 
+def test_a_saved_row_shows_in_the_other_open_pages_and_takes_nothing_typed(visitor: Any, garden: Any) -> None:
+    sign_in(visitor, garden, "ada")
+    listed = opened(visitor, garden, "garden")
+    expect(part(listed, "plants").get_by_text("Basil")).to_be_visible()
+    writer, typing = visitor.page(), visitor.page()
+    for tab in (writer, typing):
+        tab.goto(f"{garden.url}/views/garden?page=plant&number=2")
+        drawn(tab)
+        expect(part(tab, "name").locator("input")).to_have_value("Basil")
+    part(typing, "name").locator("input").fill("Half a na")
+    part(writer, "name").locator("input").fill("Thai basil")
+    writer.get_by_role("button", name="Save").click()
+    expect(part(listed, "plants").get_by_text("Thai basil")).to_be_visible()
+    expect(part(typing, "name").locator("input")).to_have_value("Half a na")
+    for width in (1280, 390):
+        listed.set_viewport_size({"width": width, "height": 900})
+        look(listed, f"told-{width}")
+
+
 def test_who_may_only_look_is_told_so_and_changes_nothing(visitor: Any, garden: Any) -> None:
     visitor.context.add_cookies(
         [{"name": "worklets_session", "value": garden.session("vera", "viewer"), "url": garden.url}]
