@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import orjson
 
 from ..connectors.access import Principal
 from ..connectors.blanking import Blanks
-from ..connectors.errors import BadInput, DefinitionError, Fault, WorkletsError
+from ..connectors.errors import BadInput, DefinitionError, Fault, NodeFailed, WorkletsError
 from .editing import Draft, Edits
 from .engine import Engine, error_record
 from .node_details import details_of
@@ -82,6 +82,9 @@ class NodeTrial:
         execution = worklet.execution(self._engine, inputs, context)
         if not execution.advance():
             await execution.finish()
+        if context.unsaved and execution.state == "completed":
+            with suppress(NodeFailed):  # the execution says it
+                await execution.commit()
         error: WorkletsError | None = execution.error
         output = sketch(execution.plan.output(execution.values)) if execution.state == "completed" else None
         details = orjson.loads(details_of(execution) or b"{}")

@@ -9,12 +9,14 @@ from typing import Any
 import httpx
 import pytest
 from prefect_worklets.connectors.blanking import Blanks
+from prefect_worklets.connectors.tables import TableRow
 from prefect_worklets.connectors.web import Guard
 from prefect_worklets.flows.editing import Edits
 from prefect_worklets.flows.edits_api import EditsApi
 from prefect_worklets.flows.source_functions import source_functions
 from prefect_worklets.flows.trying import NodeTrial
 from prefect_worklets.flows.versions import WorkletVersions
+from sqlmodel import select
 from starlette.applications import Starlette
 
 from .conftest import Server
@@ -189,6 +191,15 @@ class TestTrying:
         body = {"draft": new_draft(), "node": "worded", "input": {"x": 4, "word": "was"}}
         tried = (await editor.post("doubling/edit/try", body)).json()
         assert (tried["state"], tried["output"], tried["error"]) == ("completed", "it was 4", None)
+
+    async def test_what_it_saves_is_saved(self, server: Server, editor: Editor) -> None:
+        draft = new_draft()
+        kept = {"id": "kept", "kind": "save", "arguments": {"row": {"constant": 1}}, "settings": {"table": "tried"}}
+        draft["document"]["nodes"].append(kept)
+        body = {"draft": draft, "node": "kept", "input": {"row": {"a": 1}}}
+        assert (await editor.post("doubling/edit/try", body)).json()["state"] == "completed"
+        with server.store.read() as session:
+            assert [row.data for row in session.exec(select(TableRow))] == [{"a": 1}]
 
     async def test_its_types_are_checked_and_made(self, server: Server, editor: Editor) -> None:
         server.push(SHOP)
