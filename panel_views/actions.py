@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -27,7 +28,7 @@ from .document import (
     SetState,
     SubmitRun,
 )
-from .durable_runs import followed
+from .durable_runs import followed, watched
 from .file_made import as_text, file_of
 from .gateway import Gateway
 from .parameters import in_address
@@ -227,13 +228,25 @@ class Actions:
 
     async def _submit_run(self, action: SubmitRun, occasion: Occasion) -> None:
         def follow(given: dict[str, Any], outdated: Callable[[], bool]) -> Awaitable[Any]:
-            def tell(progress: dict[str, Any]) -> None:
-                if action.progress is not None and not outdated():
-                    self._scene.set_state(action.progress, progress)
-
-            return followed(self._scene.gateway, action.worklet, given, tell)
+            return followed(self._scene.gateway, action.worklet, given, self._telling(action, outdated))
 
         await self._fill(action, occasion, follow)
+
+    async def resume(self, begun: SubmitRun, run: str) -> None:
+        """Follow a run again that the page before has begun; what was to come after it is not done."""
+
+        def follow(_: dict[str, Any], outdated: Callable[[], bool]) -> Awaitable[Any]:
+            return watched(self._scene.gateway, begun.worklet, run, self._telling(begun, outdated))
+
+        with suppress(Failed, Outdated):  # the state says it
+            await self._answered(begun, {}, follow, self._scene.begin(begun.into))
+
+    def _telling(self, action: SubmitRun, outdated: Callable[[], bool]) -> Callable[[dict[str, Any]], None]:
+        def tell(progress: dict[str, Any]) -> None:
+            if action.progress is not None and not outdated():
+                self._scene.set_state(action.progress, progress)
+
+        return tell
 
     async def _fill(self, action: RunWorklet | SubmitRun, occasion: Occasion, ask: Ask) -> None:
         """Fill a state with what `ask` answers to the action's input."""
@@ -245,8 +258,14 @@ class Actions:
         except Failed as failed:
             scene.put_state(action.into, Cell(None, "error", failed.problem))
             raise
-        scene.put_state(action.into, scene.state(action.into).loading())
         given = {name: value for name, value in inputs.items() if value is not None}
+        await self._answered(action, given, ask, outdated)
+
+    async def _answered(
+        self, action: RunWorklet | SubmitRun, given: dict[str, Any], ask: Ask, outdated: Callable[[], bool]
+    ) -> None:
+        scene = self._scene
+        scene.put_state(action.into, scene.state(action.into).loading())
         try:
             answer = await ask(given, outdated)
         except WorkletsError as error:

@@ -6,6 +6,7 @@ makes a new one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, JsonValue, Tag
@@ -434,6 +435,17 @@ class ViewDocument(Part):
     def to_json(self) -> dict[str, Any]:
         """The document as plain JSON, without what is at its default."""
         return {"version": self.version, **self.model_dump(mode="json", exclude_defaults=True, by_alias=True)}
+
+
+def submitted_by(document: ViewDocument) -> Iterator[SubmitRun]:
+    """Every action that begins a durable run."""
+    for component in document.components():
+        waiting = [action for actions in component.actions.values() for action in actions]
+        while waiting:
+            action = waiting.pop()
+            waiting += action.on_error
+            if isinstance(action, SubmitRun):
+                yield action
 
 
 def json_schema() -> dict[str, Any]:

@@ -34,6 +34,18 @@ async def followed(
 ) -> Any:
     """Begin a run, tell how far it is, and give its output. Raises WorkletsError where it did not complete."""
     id = await runs.submit(worklet, inputs)
+    return await watched(runs, worklet, id, tell, look_seconds=look_seconds)
+
+
+async def watched(
+    runs: Runs,
+    worklet: str,
+    id: str,
+    tell: Callable[[dict[str, Any]], None],
+    *,
+    look_seconds: float = LOOK_SECONDS,
+) -> Any:
+    """Follow a run that was begun. Raises as `followed` does."""
     told: dict[str, Any] = {}
     while True:
         shown = await runs.show_run(id)
@@ -48,6 +60,14 @@ async def followed(
     if shown["state"] == "completed":
         return shown.get("output")
     raise _failure(worklet, shown)
+
+
+def under_way(progress: Any) -> str | None:
+    """The run of which a state tells that it goes on; None if it tells of none, or of one that has ended."""
+    if not isinstance(progress, dict) or progress.get("state") in ENDED_STATES:
+        return None
+    run = progress.get("run")
+    return run if isinstance(run, str) else None
 
 
 def _failure(worklet: str, shown: dict[str, Any]) -> WorkletsError:

@@ -38,7 +38,9 @@ from .document import (
     UserBinding,
     ViewDocument,
     given_to,
+    submitted_by,
 )
+from .durable_runs import under_way
 from .expressions import parse as parse_expression
 from .gateway import Gateway
 from .parameters import typed
@@ -131,6 +133,8 @@ class Runtime:
         self._recompute(self._order)
         for table in {table for table, _ in self._tables}:
             self._spawn(self.refresh(table))
+        for key in list(self._states):
+            self._resume(key)
 
     def changed(self, component: str, name: str, value: Any) -> None:
         """A component's readable value is now `value`."""
@@ -157,6 +161,14 @@ class Runtime:
         """Show what the page before had, unless this one has set it by now."""
         if key in self._states and key not in self._generations and not self._unsaved[key]:
             self.put_state(key, replace(self._states[key], value=value, status=Cell.of(value).status))
+            self._resume(key)
+
+    def _resume(self, key: str) -> None:
+        """Follow a run again that goes on, if this state tells of one."""
+        run = under_way(self._states[key].value)
+        begun = next((each for each in submitted_by(self._document) if each.progress == key), None) if run else None
+        if run is not None and begun is not None:
+            self._spawn(self._actions.resume(begun, run))
 
     def rows_saved(self, table: str) -> None:
         """Read a table again that another page has written; what fields were filled with stays."""

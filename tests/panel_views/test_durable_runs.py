@@ -75,6 +75,27 @@ async def test_progress_and_then_the_answer(monkeypatch: Any) -> None:
     assert training.view.state("session.answer").value == {"loss": 0.1}
 
 
+async def test_a_page_that_is_loaded_again_follows_it(monkeypatch: Any) -> None:
+    monkeypatch.setattr(durable_runs.watched, "__kwdefaults__", {"look_seconds": 0})
+    line = Line()
+    document = parse(DOCUMENT)
+    for value in (None, {"run": "r1", "state": "completed", "done": 1}, {"state": "running"}, "r1"):
+        view = Runtime(document, line, None, {"session.answer": None, "session.progress": value}, lambda *_: None)
+        view.start()
+        await asyncio.wait_for(view.idle(), 5)  # of these there is nothing to follow
+        assert view.state("session.answer").status == "empty"
+    view = Runtime(document, line, None, {"session.answer": None, "session.progress": None}, lambda *_: None)
+    view.start()
+    view.restore_state("session.progress", {"run": "r1", "state": "queued", "done": 0})
+    await asyncio.sleep(0)
+    assert view.state("session.answer").status == "loading"
+    line.now = {"state": "completed", "output": 7, "nodes": []}
+    await asyncio.wait_for(view.idle(), 5)
+    assert view.state("session.answer").value == 7
+    assert view.state("session.progress").value == {"run": "r1", "state": "completed", "done": 0}
+    assert line.begun == []
+
+
 async def test_it_is_cancelled_by_another_button(monkeypatch: Any) -> None:
     training = Training(monkeypatch)
     await training.until("queued")
