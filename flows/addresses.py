@@ -22,7 +22,7 @@ SECRET = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]{0,62})\}")
 def address_faults(url: str) -> Iterator[tuple[str, str | None]]:
     """What is wrong with an address that is fixed but for its places: pairs of fault and fix."""
     try:
-        target = httpx.URL(PLACE.sub("x", url))
+        target = without_places(url)
     except httpx.InvalidURL as error:
         yield f"its address {url!r} is no URL: {error}.", None
         return

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cachetools import TLRUCache
 
 from .context import RunContext
-from .steps import NOT_QUICK, Getter, Step, Values
+from .steps import NOT_QUICK, Getter, Step, Values, WrappedStep
 
 if TYPE_CHECKING:
     from .graph import GraphNode
@@ -74,15 +74,11 @@ class ResultCache:
                 self._kept[key] = _Kept(content, seconds)
 
 
-class CachedStep(Step):
+class CachedStep(WrappedStep):
     """A step whose result is kept for its arguments."""
 
     def __init__(self, step: Step, arguments: Sequence[Getter], seconds: float) -> None:
-        self.id, self.kind, self.slot = step.id, step.kind, step.slot
-        self.retries, self.backoff, self.timeout = step.retries, step.backoff, step.timeout
-        self.timeout_ns, self.fallback = step.timeout_ns, step.fallback
-        self.needs, self.feeds = step.needs, step.feeds
-        self._step = step
+        super().__init__(step)
         self._arguments = list(arguments)
         self._seconds = seconds
         self._serial = next(_serials)  # of another version's node, nothing is taken

@@ -194,16 +194,14 @@ class CallStep(Step):
             if not execution.advance():
                 await execution.finish()
             if execution.state == "suspended":
-                if execution.context.unsaved:
-                    await execution.commit()
+                await execution.commit()
                 context.called[self.id] -= 1  # the same attempt goes on
                 raise Suspended(self.id)
             error = execution.error
             if error is None:
                 result = execution.plan.output(execution.values)
                 fitted = await asyncio.to_thread(live.worklet.fitted_output, result)
-                if execution.context.unsaved:
-                    await execution.commit()
+                await execution.commit()
                 output = fitted
         except asyncio.CancelledError:
             if context.checkpoints is None:  # else it may go on, in the next process

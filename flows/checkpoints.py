@@ -21,7 +21,7 @@ import orjson
 
 from .context import RunContext
 from .plan import Plan
-from .steps import NOT_QUICK, Step, Values
+from .steps import NOT_QUICK, Step, Values, WrappedStep
 
 logger = logging.getLogger(__name__)
 
@@ -115,13 +115,9 @@ def with_checkpoints(plan: Plan, run_id: str, checkpoints: Checkpoints, kept: di
     return replace(plan, steps=tuple(_KeptStep(step, run_id, checkpoints, kept) for step in plan.steps))
 
 
-class _KeptStep(Step):
+class _KeptStep(WrappedStep):
     def __init__(self, step: Step, run_id: str, checkpoints: Checkpoints, kept: dict[str, Any]) -> None:
-        self.id, self.kind, self.slot = step.id, step.kind, step.slot
-        self.retries, self.backoff, self.timeout = step.retries, step.backoff, step.timeout
-        self.timeout_ns, self.fallback = step.timeout_ns, step.fallback
-        self.needs, self.feeds = step.needs, step.feeds
-        self._step = step
+        super().__init__(step)
         self._run_id = run_id
         self._checkpoints = checkpoints
         self._kept = kept

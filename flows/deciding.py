@@ -14,7 +14,7 @@ from .faults import caller_place, definition_fault
 from .graph import GraphNode
 from .hints import shape_of
 from .nodes import NodeDefinition
-from .steps import NOT_QUICK, SKIPPED, Failure, Getter, Step, Values
+from .steps import NOT_QUICK, SKIPPED, Failure, Getter, Step, Values, WrappedStep
 from .symbols import Symbol
 from .trace import Trace, current_trace
 
@@ -188,16 +188,12 @@ class JoinStep(Step):
         return self.try_quick(values, context)
 
 
-class BranchStep(Step):
+class BranchStep(WrappedStep):
     """A step in one arm of a decision: skipped where the decision went the other way, or was itself skipped."""
 
     def __init__(self, step: Step, decision: int, arm: bool) -> None:
-        self.id, self.kind, self.slot = step.id, step.kind, step.slot
-        self.retries, self.backoff, self.timeout = step.retries, step.backoff, step.timeout
-        self.timeout_ns, self.fallback = step.timeout_ns, step.fallback
-        self.needs, self.feeds = step.needs, step.feeds
+        super().__init__(step)
         self.note_on_loop = step.note_on_loop  # type: ignore[method-assign]
-        self._step = step
         self._decision = decision
         self._arm = arm
 

@@ -19,7 +19,7 @@ from ..connectors.errors import TookTooLong
 from .context import RunContext, Services
 from .engine import Engine, pause_before, worth_repeating
 from .plan import Plan
-from .steps import CodeStep, Step, Values
+from .steps import CodeStep, Step, Values, WrappedStep
 
 if TYPE_CHECKING:
     from .worklet import Worklet
@@ -85,14 +85,11 @@ def _as_tasks(plan: Plan) -> Plan:
     return replace(plan, steps=steps)
 
 
-class _TaskStep(Step):
+class _TaskStep(WrappedStep):
     def __init__(self, step: Step, position: int, states: dict[int, State[Any]]) -> None:
-        self.id, self.kind, self.slot = step.id, step.kind, step.slot
+        super().__init__(step)
         # The task has the retries and the limit: the engine must not add its own.
         self.retries, self.backoff, self.timeout = 0, 0.0, None
-        self.timeout_ns, self.fallback = step.timeout_ns, step.fallback
-        self.needs, self.feeds = step.needs, step.feeds
-        self._step = step
         self._position = position
         self._states = states
 

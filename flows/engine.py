@@ -102,7 +102,7 @@ class Engine:
         execution = Execution(self, plan, inputs, context)
         if not execution.advance() and not await execution.join():
             await execution.finish()
-        if context.unsaved and execution.state == "completed":
+        if execution.state == "completed":
             with contextlib.suppress(NodeFailed):  # the result says it
                 await execution.commit()
         return execution.result()
@@ -136,12 +136,14 @@ class Execution:
         return RunResult(self.state, output, self.entries, self.error)
 
     async def commit(self) -> None:
-        """Write the rows of a run that ends well, or waits for a person: all or none.
+        """Write the rows of a run that ends well, or waits for a person: all or none; nothing where there are none.
 
         Raises:
             NodeFailed: they could not be written; the run has failed.
         """
         ids = list(self.context.unsaved)
+        if not ids:
+            return
         try:
             await write_rows(self.context, self.engine.executor)
         except NodeFailed as failure:

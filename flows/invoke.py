@@ -212,8 +212,7 @@ class InvokeApp:
             dump = live.worklet.fitted_output
             try:
                 output = await asyncio.to_thread(dump, result) if live.worklet.output.has_images else dump(result)
-                if execution.context.unsaved:
-                    await execution.commit()
+                await execution.commit()
             except NodeFailed as failure:
                 execution.state, execution.error = "failed", failure
                 output, error = None, failure

@@ -185,8 +185,7 @@ class LaterRuns:
                 return
             if error is None:
                 fitted = await asyncio.to_thread(live.worklet.fitted_output, execution.plan.output(execution.values))
-                if execution.context.unsaved:
-                    await execution.commit()
+                await execution.commit()
                 output = fitted
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -202,8 +201,7 @@ class LaterRuns:
         await self._end(row, started_us, state, error, output, execution)
 
     async def _suspend(self, row: SubmittedRun, execution: Execution) -> None:
-        if execution.context.unsaved:
-            await execution.commit()
+        await execution.commit()
         details = await asyncio.to_thread(details_of, execution)
         await asyncio.to_thread(self._checkpoints.note, row.id, execution.entries, details)
         waits = await asyncio.to_thread(

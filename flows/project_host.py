@@ -178,8 +178,7 @@ class ProjectHost:
             try:
                 result = execution.plan.output(execution.values)
                 output = await asyncio.to_thread(worklet.fitted_output, result)
-                if context.unsaved:
-                    await execution.commit()
+                await execution.commit()
                 found["output"] = output
             except WorkletsError as failure:
                 execution.state, error = "failed", failure

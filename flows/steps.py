@@ -90,6 +90,17 @@ class Step:
         raise SetupError(f"This version can't run nodes of the kind {self.kind!r}.")
 
 
+class WrappedStep(Step):
+    """A step around another one: for the engine it has the other's place, retries and limits."""
+
+    def __init__(self, step: Step) -> None:
+        self.id, self.kind, self.slot = step.id, step.kind, step.slot
+        self.retries, self.backoff, self.timeout = step.retries, step.backoff, step.timeout
+        self.timeout_ns, self.fallback = step.timeout_ns, step.fallback
+        self.needs, self.feeds = step.needs, step.feeds
+        self._step = step
+
+
 class AsyncStep(Step):
     """An async function."""
 

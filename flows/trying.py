@@ -82,7 +82,7 @@ class NodeTrial:
         execution = worklet.execution(self._engine, inputs, context)
         if not execution.advance():
             await execution.finish()
-        if context.unsaved and execution.state == "completed":
+        if execution.state == "completed":
             with suppress(NodeFailed):  # the execution says it
                 await execution.commit()
         error: WorkletsError | None = execution.error
