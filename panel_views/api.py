@@ -3,38 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ..connectors.access import Role
+from ..connectors.access import Principal, Role
 from ..connectors.errors import NotFound
 from ..connectors.store import Store
+from ..connectors.tables import ViewVersion
 from ..connectors.web import Guard, json_response, read_json
 from . import drafts_api
+from .checks import parse
 from .components.kinds import KINDS
 from .document import json_schema
+from .frames import FrameOrigins
 from .publishing import may_open, publish, published, views_for
 
 MAX_DOCUMENT_BYTES = 2_000_000
 
 
-def routes(store: Store, guard: Guard) -> list[BaseRoute]:
-    """The routes below /api/views. They raise WorkletsError, which the app answers as problem documents."""
-    handlers = _Views(store, guard)
+def routes(store: Store, guard: Guard, frames: FrameOrigins | None = None) -> list[BaseRoute]:
+    """The routes below /api/views. They raise WorkletsError, which the app answers as problem documents.
+
+    Args:
+        store, guard: where views are, and who may ask.
+        frames: the sites that frames of views may show; by default none.
+    """
+    frames = frames or FrameOrigins()
+    handlers = _Views(store, guard, frames)
     return [
         Route("/api/views", handlers.list, methods=["GET"]),
         Route("/api/views", handlers.publish, methods=["POST"]),
         Route("/api/views/schema", handlers.schema, methods=["GET"]),
         Route("/api/views/components", handlers.components, methods=["GET"]),
-        *drafts_api.routes(store, guard),
+        *drafts_api.routes(store, guard, frames),
         Route("/api/views/{slug}", handlers.read, methods=["GET"]),
     ]
 
 
 class _Views:
-    def __init__(self, store: Store, guard: Guard) -> None:
+    def __init__(self, store: Store, guard: Guard, frames: FrameOrigins) -> None:
+        self._frames = frames
         self._store = store
         self._guard = guard
 
@@ -53,9 +64,14 @@ class _Views:
     async def publish(self, request: Request) -> Response:
         principal = await self._guard(request, Role.builder, "publish a view")
         value = await read_json(request, MAX_DOCUMENT_BYTES)
-        version = await asyncio.to_thread(publish, self._store, value, principal.id, by_name=principal.name)
+        version = await asyncio.to_thread(self._publish, value, principal)
         answer = {"slug": version.view_slug, "version": version.number, "address": f"/views/{version.view_slug}"}
         return json_response(answer, status=201)
+
+    def _publish(self, value: Any, principal: Principal) -> ViewVersion:
+        document = parse(value)
+        self._frames.check(document)
+        return publish(self._store, document, principal.id, by_name=principal.name)
 
     async def schema(self, request: Request) -> Response:
         await self._guard(request, Role.viewer, "read the schema")

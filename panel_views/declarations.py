@@ -10,9 +10,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,62}$")]
 SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
 Slug = Annotated[str, Field(pattern=SLUG)]
 # A site, as browsers name it: no path, no slash at the end. `https://*.example.org` is every site below one.
-Origin = Annotated[
-    str, Field(pattern=r"^https?://(\*\.)?[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?$", max_length=280)
-]
+ORIGIN = r"^https?://(\*\.)?[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?$"
+Origin = Annotated[str, Field(pattern=ORIGIN, max_length=280)]
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 

@@ -15,6 +15,7 @@ from ..connectors.errors import BadInput, Fault
 from ..connectors.store import Store
 from ..connectors.web import Guard, json_response, read_json
 from .drafts import Changed, Drafts, edit_address
+from .frames import FrameOrigins
 from .operations import read_operations
 from .presence import here, leave
 from .publishing import version_document, versions_of
@@ -26,9 +27,9 @@ MAX_BODY = 2_000_000
 MAX_OPERATIONS = 500
 
 
-def routes(store: Store, guard: Guard) -> list[BaseRoute]:
+def routes(store: Store, guard: Guard, frames: FrameOrigins) -> list[BaseRoute]:
     """The routes of drafts below /api/views/{slug}. They raise WorkletsError."""
-    drafts = _DraftRoutes(store, guard)
+    drafts = _DraftRoutes(store, guard, frames)
     return [
         Route("/api/views/drafts", drafts.unpublished, methods=["GET"]),
         Route("/api/views/drafts", drafts.create, methods=["POST"]),
@@ -49,7 +50,8 @@ def routes(store: Store, guard: Guard) -> list[BaseRoute]:
 
 
 class _DraftRoutes:
-    def __init__(self, store: Store, guard: Guard) -> None:
+    def __init__(self, store: Store, guard: Guard, frames: FrameOrigins) -> None:
+        self._frames = frames
         self._store = store
         self._guard = guard
         self._drafts = Drafts(store)
@@ -137,7 +139,9 @@ class _DraftRoutes:
         over = _number(body, "over") if body.get("over") is not None else None
         note = str(body.get("note") or "")
         base = _number(body, "base")
-        version = await asyncio.to_thread(self._drafts.publish, _slug(request), base, principal, note=note, over=over)
+        slug = _slug(request)
+        self._frames.check((await asyncio.to_thread(self._drafts.read, slug)).document)
+        version = await asyncio.to_thread(self._drafts.publish, slug, base, principal, note=note, over=over)
         return json_response(_published(version), status=201)
 
     async def presence(self, request: Request) -> Response:

@@ -31,6 +31,7 @@ from ..connectors.web import TICKET_HEADER
 from .auth import VISITOR_COOKIE, Doorkeeper, Visit, login_address
 from .components.base import FOLDER, PDFJS, SCRIPTS_VERSION, UI_PATH
 from .document import ViewDocument
+from .frames import FrameOrigins
 from .publishing import views_for
 
 HERE = Path(__file__).parent
@@ -71,9 +72,11 @@ def _set_headers(handler: RequestHandler) -> None:
         handler.set_header(name, value)
 
 
-def framed_by(document: ViewDocument) -> str:
-    """The policy of a page that the view's own list of sites may have in a frame."""
-    return POLICY + " ".join(["'self'", *document.access.origins])
+def page_policy(document: ViewDocument, embedded: bool, frames: FrameOrigins) -> str:
+    """The policy of a view's page: what it may show in frames, and, `embedded`, which sites may have it in one."""
+    around = document.access.origins if embedded else []
+    shown = f"{frames.policy}; " if any(part.type == "iframe" for part in document.components()) else ""
+    return shown + POLICY + " ".join(["'self'", *around])
 
 
 class ViewPage(DocHandler):  # type: ignore[misc]
@@ -98,10 +101,10 @@ class ViewPage(DocHandler):  # type: ignore[misc]
             await page
 
     def _settle(self, visit: Visit) -> None:
-        """Let the sites of the view's list have it in a frame, and know a visitor again."""
-        if visit.embedded:
-            self.set_header("content-security-policy", framed_by(visit.document))
-        elif visit.ticket and not self.request.headers.get(TICKET_HEADER):
+        """Let the sites of the view's list have it in a frame, and those of the server's be in one; know a visitor."""
+        frames = self.application.settings["worklets_frames"]
+        self.set_header("content-security-policy", page_policy(visit.document, visit.embedded, frames))
+        if not visit.embedded and visit.ticket and not self.request.headers.get(TICKET_HEADER):
             secure = self.request.protocol == "https"
             path = f"/views/{visit.document.slug}"
             self.set_cookie(

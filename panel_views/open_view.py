@@ -14,7 +14,9 @@ from .components.base import Drawn, Events, ViewComponent
 from .components.bridge import Bridge
 from .components.containers import Container, cell_of
 from .components.grid import CONTAINERS, DRAWN, Grid
+from .components.media import Iframe
 from .document import VISIBLE, Component, Page
+from .frames import FrameOrigins
 from .gateway import Gateway
 from .runtime import Runtime, Save
 
@@ -33,6 +35,7 @@ class OpenView:
         save: keeps states.
         schedule: how changes reach the page once it is open; until `opened` they are made at once.
         session_of: gives the `session` states that a tab of the browser had on the page before.
+        frames: the sites that frames may show; by default none.
     """
 
     def __init__(
@@ -42,7 +45,9 @@ class OpenView:
         save: Save,
         schedule: Schedule,
         session_of: Callable[[str], Awaitable[dict[str, Any]]] | None = None,
+        frames: FrameOrigins | None = None,
     ) -> None:
+        self._frames = frames
         self._session_of = session_of
         self._gateway = gateway
         self._schedule = schedule
@@ -107,13 +112,17 @@ class OpenView:
         """What stands in a container (None: on the page), each with its place."""
         drawn: list[tuple[Drawn, dict[str, object]]] = []
         for part in in_order(self._page, parent):
-            if part.type in CONTAINERS:
-                made: ViewComponent = CONTAINERS[part.type](part, events, self._drawn(part.id, events))
-            else:
-                made = DRAWN[part.type](part, events)
+            made = self._made(part, events)
             self._components[part.id] = made
             drawn.append((made, cell_of(part)))
         return drawn
+
+    def _made(self, part: Component, events: Events) -> ViewComponent:
+        if part.type in CONTAINERS:
+            return CONTAINERS[part.type](part, events, self._drawn(part.id, events))
+        if part.type == Iframe.type:
+            return Iframe(part, events, self._frames)
+        return DRAWN[part.type](part, events)
 
     # --- from the runtime -----------------------------------------------------------------------------------
 

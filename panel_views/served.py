@@ -26,6 +26,7 @@ from .checks import parse
 from .components.base import FOLDER, PDFJS, SCRIPTS_VERSION, Drawn
 from .components.bridge import checked_parameters
 from .document import ViewDocument
+from .frames import FrameOrigins
 from .gateway import HttpGateway
 from .handlers import dispatch_all, templates
 from .open_view import OpenView
@@ -87,8 +88,11 @@ def is_served() -> bool:
     return pn.state.curdoc is not None and pn.state.curdoc.session_context is not None
 
 
-def serve(document: dict[str, Any], url: str, key: str, missing: str = "") -> None:
-    """Put a view into the session that is being made. Raises DefinitionError."""
+def serve(document: dict[str, Any], url: str, key: str, missing: str = "", frames: FrameOrigins | None = None) -> None:
+    """Put a view into the session that is being made; its frames may show the sites of `frames`.
+
+    Raises DefinitionError.
+    """
     doc, parsed = pn.state.curdoc, _without_examples(parse(document))
     desk: Desk = pn.state.cache.setdefault(_CACHE, None) or Desk(url, key, missing)
     pn.state.cache[_CACHE] = desk
@@ -97,7 +101,11 @@ def serve(document: dict[str, Any], url: str, key: str, missing: str = "") -> No
     Drawn.address = f"{base}/ui/{SCRIPTS_VERSION}"
     visit = _visit(parsed, desk)
     view = OpenView(
-        visit, KeyGateway(desk), _keeper(desk, parsed.slug), lambda change: doc.add_next_tick_callback(change)
+        visit,
+        KeyGateway(desk),
+        _keeper(desk, parsed.slug),
+        lambda change: doc.add_next_tick_callback(change),
+        frames=frames,
     )
     doc.on_session_destroyed(lambda context: desk.end(view))
     view.root.server_doc(doc, title=parsed.title, location=False)

@@ -39,6 +39,7 @@ from ..connectors.shares import Shares
 from ..connectors.store import Store
 from .auth import Doorkeeper, Visit, signing_key
 from .branding import OUR_BRAND, Brand
+from .frames import FrameOrigins
 from .gateway import HttpGateway
 from .handlers import extra_patterns, templates, use_own_handlers, visitor
 from .open_view import OpenView
@@ -91,6 +92,7 @@ class ViewsServer:
         brand: name, colour and logo, where a view has none of its own.
         number: which of several views processes this is, from 0.
         http_hosts: hosts that the views' APIs may be at; empty for any.
+        frames: the sites that frames may show.
     """
 
     def __init__(
@@ -104,7 +106,9 @@ class ViewsServer:
         brand: Brand = OUR_BRAND,
         number: int = 0,
         http_hosts: Sequence[str] = (),
+        frames: FrameOrigins | None = None,
     ) -> None:
+        self._frames = frames or FrameOrigins()
         self._brand = brand
         self._number = number
         self._store = store
@@ -151,6 +155,7 @@ class ViewsServer:
             xheaders=True,
         )
         server._tornado.settings["worklets_brand"] = self._brand
+        server._tornado.settings["worklets_frames"] = self._frames
         server.start()
         self._keep(self._watch(server._tornado))
         self._keep(self._feed.run())
@@ -239,7 +244,8 @@ class ViewsServer:
             await identity()
             return await asyncio.to_thread(persistent.session_of, tab)
 
-        return OpenView(visit, gateway, save, lambda change: doc.add_next_tick_callback(change), session_of)
+        schedule = doc.add_next_tick_callback
+        return OpenView(visit, gateway, save, lambda change: schedule(change), session_of, self._frames)
 
     def _forget(self, view: OpenView) -> None:
         stop_following = self._open.pop(view, None)
@@ -281,6 +287,7 @@ async def serve(arguments: argparse.Namespace) -> None:
         brand,
         arguments.number,
         arguments.http_host,
+        FrameOrigins(arguments.frame_origin),
     )
     await asyncio.to_thread(views.read_secrets)
     server = views.start(arguments.port)
@@ -303,6 +310,7 @@ def read_arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--origin", action="append", required=True, help="a public address; may be repeated")
     parser.add_argument("--allow-private", action="append", default=[], help="a private host pictures may come from")
     parser.add_argument("--http-host", action="append", default=[], help="a host that the views' APIs may be at")
+    parser.add_argument("--frame-origin", action="append", default=[], help="a site that frames may show")
     parser.add_argument("--number", type=int, default=0, help="which of several views processes this is")
     parser.add_argument("--brand-name", default="", help="the name on every page")
     parser.add_argument("--brand-colour", default="", help="the colour of buttons and links, #rrggbb")

@@ -8,6 +8,7 @@ import gc
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session
@@ -52,6 +53,8 @@ from .flows.schedules import Schedules
 from .flows.submitted import SubmittedRuns
 from .flows.trying import NodeTrial
 from .flows.versions import WorkletVersions
+from .panel_views.checks import parse
+from .panel_views.frames import FrameOrigins
 from .panel_views.publishing import publish_in
 from .settings import Settings
 
@@ -98,7 +101,8 @@ class Parts:
             idle_seconds=settings.idle_seconds, options=_host_options(settings),
             variables={"WORKLETS_DATABASE_URL": settings.store_url},
         )  # fmt: skip
-        self.registry = Registry(self.store, data.projects, take_views, self.hosts)
+        self.frames = FrameOrigins(settings.frame_origins)
+        self.registry = Registry(self.store, data.projects, partial(take_views, self.frames), self.hosts)
         self.journal = Journal(data.journal, blanks=self.blanks)
         self.recent = RecentRuns(blanks=self.blanks)
         self.run_meters: Meters[tuple[str, str]] = Meters()
@@ -191,7 +195,9 @@ def _host_options(settings: Settings) -> list[str]:
     return [*options, *(f"--http-host={each}" for each in settings.http_hosts)]
 
 
-def take_views(session: Session, documents: Mapping[str, dict[str, Any]], by: str | None) -> None:
+def take_views(frames: FrameOrigins, session: Session, documents: Mapping[str, dict[str, Any]], by: str | None) -> None:
     """Publish a push's views in the push's own transaction. Raises DefinitionError."""
-    for document in documents.values():
+    for given in documents.values():
+        document = parse(given)
+        frames.check(document)
         publish_in(session, document, by, by_name="a push", source="project")

@@ -149,6 +149,7 @@ class Instance:
         for allowed in settings.allow_private:
             command += ["--allow-private", allowed]
         command += [f"--http-host={host}" for host in settings.http_hosts]
+        command += [f"--frame-origin={origin}" for origin in settings.frame_origins]
         command += ["--brand-name", settings.brand_name, "--brand-colour", settings.brand_colour]
         if settings.brand_logo is not None:
             command += ["--brand-logo", str(settings.brand_logo)]

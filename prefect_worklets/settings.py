@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         description="The only hosts that `pw.http` may reach (`api.example.com`, `*.example.com`, `host:port`), as a "
         "JSON list. By default all.",
     )
+    frame_origins: list[str] = Field(
+        default_factory=list,
+        description="The sites that views may show in a frame (`https://grafana.example.com`, `https://*.example.com`, "
+        "`http://host:port`), as a JSON list. By default only this server's own address.",
+    )
     idle_seconds: float = Field(
         default=900,
         gt=0,

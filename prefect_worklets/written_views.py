@@ -13,8 +13,10 @@ from .connectors.errors import SetupError
 from .flows.view_definition import ViewDefinition
 from .panel_views.automatic import slug_of
 from .panel_views.document import SLUG, Api, DataTable, Parameter, Query, Theme, ViewAccess
+from .panel_views.frames import FrameOrigins
 from .panel_views.ui.assembly import Page, assemble
 from .panel_views.ui.base import Children, State, here
+from .settings import Settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,7 @@ class View(ViewDefinition):
                     url, key, missing = *find_server(), ""
                 except SetupError as error:
                     url, key, missing = "", "", error.detail
-                served.serve(self.document, url, key, missing)
+                served.serve(self.document, url, key, missing, FrameOrigins(Settings().frame_origins))
         return self
 
 

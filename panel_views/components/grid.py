@@ -32,7 +32,7 @@ from .gallery import Gallery
 from .json_tree import JsonTree
 from .map import Map
 from .markdown import Markdown
-from .media import Annotation, Audio, Chat, Log, Pdf, Video
+from .media import Annotation, Audio, Chat, Iframe, Log, Pdf, Video
 from .table import Table
 
 DRAWN: dict[str, type[ViewComponent]] = {
@@ -52,6 +52,7 @@ DRAWN: dict[str, type[ViewComponent]] = {
         Dropdown,
         FileInput,
         Gallery,
+        Iframe,
         Image,
         ImageInput,
         JsonTree,

@@ -88,7 +88,8 @@ def _adapter(properties: type[Properties], name: str) -> TypeAdapter[Any]:
 
 def fault_text(error: ValidationError) -> str:
     """A validation error as one line."""
-    return "; ".join(entry["msg"] for entry in error.errors(include_url=False, include_input=False))
+    entries = error.errors(include_url=False, include_input=False)
+    return "; ".join(entry["msg"].removeprefix("Value error, ") for entry in entries)
 
 
 VALUE = frozenset({"value"})

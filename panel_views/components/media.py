@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base import ViewComponent
+from ..document import Component
+from ..frames import FrameOrigins
+from .base import Events, ViewComponent
 from .fields import FieldComponent
 from .markdown import to_html
 
@@ -27,6 +29,27 @@ class Video(ViewComponent):
     """Draws `video`."""
 
     type = "video"
+
+
+class Iframe(ViewComponent):
+    """Draws `iframe`; an address that may not be shown, bound or written, stays here.
+
+    Args:
+        origins: the sites that may be shown; by default none.
+    """
+
+    type = "iframe"
+
+    def __init__(self, component: Component, events: Events, origins: FrameOrigins | None = None) -> None:
+        self._origins = origins or FrameOrigins()
+        super().__init__(component, events)
+
+    def transform(self, props: dict[str, Any]) -> dict[str, Any]:
+        """The address, or why it is not shown."""
+        refused = self._origins.refusal(props["source"]) if props["source"] else None
+        if refused is None:
+            return props
+        return {**props, "source": None, "fault": f"{refused[0]}: {refused[1]}."}
 
 
 class Chat(ViewComponent):

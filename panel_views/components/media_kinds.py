@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
+from ..frames import MAX_ADDRESS, checked_address
 from .field_kinds import Finite
 from .kind import CHANGE, VALUE, FieldProperties, FileAddress, ImageAddress, Kind, Label, Properties, Rows, Text
 
 Share = Annotated[Finite, Field(ge=0, le=1)]
+
+# What a page in a frame may ask its reader for.
+Permission = Literal["fullscreen", "clipboard-write", "camera", "microphone", "geolocation"]
+FrameAddress = Annotated[str, Field(max_length=MAX_ADDRESS), AfterValidator(checked_address)]
 
 
 class PdfProperties(Properties):
@@ -104,10 +109,21 @@ class MapProperties(Properties):
     empty: Label = "No places to show"
 
 
+class IframeProperties(Properties):
+    """Another page in a frame: of this server's address, or of a site that WORKLETS_FRAME_ORIGINS lists."""
+
+    label: Label = ""
+    source: FrameAddress | None = None
+    title: Label = ""
+    allow: list[Permission] = Field(default=["fullscreen"], max_length=5)
+    empty: Label = "Nothing to show yet"
+
+
 KINDS = (
     Kind("pdf", "PDF", PdfProperties, size=(6, 10), category="media"),
     Kind("audio", "Audio", AudioProperties, size=(6, 2), category="media"),
     Kind("video", "Video", VideoProperties, size=(6, 6), category="media"),
+    Kind("iframe", "Frame", IframeProperties, size=(12, 8), category="media"),
     Kind("annotation", "Annotation", AnnotationProperties, VALUE, CHANGE, (6, 9), category="input"),
     Kind("map", "Map", MapProperties, frozenset({"picked"}), frozenset({"pick"}), (6, 7), category="data"),
     Kind("chat", "Chat", ChatProperties, events=frozenset({"send"}), size=(6, 8), category="input"),

@@ -34,6 +34,7 @@ __all__ = [
     "FileInput",
     "Form",
     "Gallery",
+    "Iframe",
     "Image",
     "ImageInput",
     "Json",
@@ -340,6 +341,22 @@ class Gallery(Part):
     caption: str | Reads = ""
     empty: str | Reads = "Nothing here yet"
     on_select: Does = ()
+
+
+@dataclass(eq=False)
+class Iframe(Part):
+    """Another page in a frame: of this server's address, or of a site that WORKLETS_FRAME_ORIGINS lists."""
+
+    type: ClassVar[str] = "iframe"
+
+    source: str | Reads | None = None
+    _: KW_ONLY
+    label: str | Reads = ""
+    title: str | Reads = ""
+    allow: Sequence[Literal["fullscreen", "clipboard-write", "camera", "microphone", "geolocation"]] | Reads = (
+        "fullscreen",
+    )
+    empty: str | Reads = "Nothing to show yet"
 
 
 @dataclass(eq=False)

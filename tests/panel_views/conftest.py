@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,10 +158,13 @@ class Instance:
         wait_for(f"http://127.0.0.1:{self.views_port}/views/-/health", self.views)
 
 
-def start_views(data: DataDirectory, port: int, views_port: int, number: int = 0) -> subprocess.Popen[bytes]:
+def start_views(
+    data: DataDirectory, port: int, views_port: int, number: int = 0, frames: Sequence[str] = ()
+) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "prefect_worklets.panel_views.server", "--data", str(data.root)]
     command += ["--port", str(views_port), "--api", f"http://127.0.0.1:{port}", "--origin", f"http://127.0.0.1:{port}"]
     command += ["--origin", f"http://127.0.0.1:{views_port}", "--number", str(number)]
+    command += [f"--frame-origin={origin}" for origin in frames]
     environment = {**os.environ, "WORKLETS_INTERNAL_KEY": INTERNAL_KEY}
     with (data.root / "views.log").open("ab") as log:
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
@@ -191,14 +194,20 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def frame_origins() -> list[str]:
+    """The sites that frames may show; a file of tests may have its own."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory: pytest.TempPathFactory, frame_origins: list[str]) -> Iterator[Instance]:
     data = DataDirectory(tmp_path_factory.mktemp("views")).prepare()
     store = Store(data.database_url)
     store.migrate()
     publish(store, json.loads(STYLIZE.read_text()))
     write_examples(data.root / "demo")
     port, views_port = free_port(), free_port()
-    views = start_views(data, port, views_port)
+    views = start_views(data, port, views_port, frames=frame_origins)
     command = [sys.executable, str(HERE / "neighbour.py"), str(data.root), str(port), str(views_port)]
     with (data.root / "neighbour.log").open("ab") as log:
         neighbour = subprocess.Popen(command, stdout=log, stderr=log)
