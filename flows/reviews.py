@@ -101,7 +101,13 @@ class Reviews:
     # --- people ---------------------------------------------------------------------------------------
 
     def waiting(
-        self, principal: Principal, state: str | None = OPEN, *, worklet: str | None = None, limit: int = 100
+        self,
+        principal: Principal,
+        state: str | None = OPEN,
+        *,
+        worklet: str | None = None,
+        node: str | None = None,
+        limit: int = 100,
     ) -> list[Review]:
         """The questions that this caller may answer: those due first first, or the newest of other states."""
         roles = [role.name for role in Role if role <= principal.role]
@@ -110,6 +116,8 @@ class Reviews:
             query = query.where(col(Review.worklet).in_(_worklets(principal)))
         if worklet is not None:
             query = query.where(col(Review.worklet) == worklet)
+        if node is not None:
+            query = query.where(col(Review.node) == node)
         if state is not None:
             query = query.where(col(Review.state) == state)
         if state == OPEN:

@@ -23,6 +23,8 @@ from .registry import Registry
 from .reviewing import fitted_decision
 from .reviews import STATES, Reviews
 
+SHORT_VALUE = 20_000  # bytes of JSON
+
 
 class ReviewsApi:
     """The handlers, with what they need. `wake` is called when a run may go on."""
@@ -46,17 +48,20 @@ class ReviewsApi:
         ]
 
     async def list_reviews(self, request: Request) -> Response:
-        """What the caller may decide, those due first first: `state` (open), `worklet` and `limit` choose."""
+        """What the caller may decide, those due first first: `state` (open), `worklet`, `node` and `limit` choose.
+
+        With `values=true` each comes with the value to be judged, if that is short.
+        """
         principal = await self._guard(request, Role.operator, "see reviews")
         state = request.query_params.get("state", "open")
         if state not in (*STATES, "all"):
             raise BadInput(f"There is no state {state[:40]!r}; use one of {', '.join(STATES)} or all.")
         limit = number(request, "limit", 100, low=1, high=500)
-        worklet = request.query_params.get("worklet")
-        found = await asyncio.to_thread(
-            lambda: self._reviews.waiting(principal, None if state == "all" else state, worklet=worklet, limit=limit)
-        )
-        return json_response({"reviews": [summary(row) for row in found]})
+        wanted = None if state == "all" else state
+        named = {name: request.query_params.get(name) for name in ("worklet", "node")}
+        found = await asyncio.to_thread(lambda: self._reviews.waiting(principal, wanted, limit=limit, **named))
+        shown = with_value if request.query_params.get("values") == "true" else summary
+        return json_response({"reviews": [shown(row) for row in found]})
 
     async def show(self, request: Request) -> Response:
         """One review: the value to be judged, the decision's schema, and what was decided."""
@@ -107,6 +112,11 @@ def summary(row: Review) -> dict[str, Any]:
         "decided_us": row.decided_us,
         "decided_by": row.decided_name or None,
     }
+
+
+def with_value(row: Review) -> dict[str, Any]:
+    """A review as JSON, with a value that is short enough for a list, or null."""
+    return {**summary(row), "value": orjson.loads(row.value) if len(row.value) <= SHORT_VALUE else None}
 
 
 def described(row: Review) -> dict[str, Any]:

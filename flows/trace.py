@@ -86,7 +86,7 @@ class Trace:
                 quick=definition.quick,
                 when=self.branches[-1] if self.branches else None,
                 input_schema=_inputs_schema(shape.parameters) if definition.function else {},
-                output_schema=schema_of(shape.returns, "serialization") if definition.function else {},
+                output_schema=_output_schema(definition),
                 description=definition.description,
                 source=_source(definition.place or place),
             )
@@ -233,6 +233,12 @@ def _a(hint: Any) -> str:
 
 def _source(place: Place) -> SourcePlace:
     return SourcePlace(file=place.file, line=place.line)
+
+
+def _output_schema(definition: NodeDefinition) -> dict[str, Any]:
+    if definition.kind == "review":  # what a person fills in
+        return schema_of(definition.shape.returns)
+    return schema_of(definition.shape.returns, "serialization") if definition.function else {}
 
 
 def _inputs_schema(parameters: tuple[Parameter, ...]) -> dict[str, Any]:

@@ -82,6 +82,10 @@ class Scene(Protocol):
         """Tell the page around the view."""
         ...
 
+    def reviews_changed(self) -> None:
+        """Ask again for what is to be decided."""
+        ...
+
     async def kept_all(self) -> None:
         """Wait until what was set is kept."""
         ...
@@ -216,6 +220,8 @@ class Actions:
             await self._scene.gateway.decide(as_text(review), decision)
         except WorkletsError as error:
             raise Failed(problem(error)) from None
+        finally:
+            self._scene.reviews_changed()  # after a refusal too: somebody may have been quicker
 
     async def _cancel_run(self, action: CancelRun, occasion: Occasion) -> None:
         try:

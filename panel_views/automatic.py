@@ -74,21 +74,21 @@ def worklet_parts(
     parts = Parts(state=[{"name": result, "scope": scope}])
     into = f"{scope}.{result}"
     card = names.fresh(f"{name}_form")
-    form: dict[str, Any] = {"id": card, "type": "card", "properties": {"title": _words(name)}}
+    form: dict[str, Any] = {"id": card, "type": "card", "properties": {"title": words(name)}}
     fields, given, row = _form(inputs, card, names)
     button = _button(name, names.fresh(f"run_{name}"), card, row, into, given, inputs, tables)
     progress = {
         "id": names.fresh("progress"),
         "type": "progress",
         "parent": card,
-        "at": _at(0, row + 1, 12, 1),
+        "at": place(0, row + 1, 12, 1),
         "bindings": {"active": {"state": into, "status": "loading"}},
     }
     trouble = {
         "id": names.fresh("trouble"),
         "type": "alert",
         "parent": card,
-        "at": _at(0, row + 2, 12, 1),
+        "at": place(0, row + 2, 12, 1),
         "bindings": {"problem": {"state": into, "status": "error"}},
     }
     shown, depth = _outputs(outputs, output_schema or {}, into, names)
@@ -96,10 +96,10 @@ def worklet_parts(
     for part in shown:
         part["parent"] = outcome["id"]
     height = max(row + 4, depth + 1, 5)
-    form["at"], outcome["at"] = _at(0, y, 5, height), _at(5, y, 7, height)
+    form["at"], outcome["at"] = place(0, y, 5, height), place(5, y, 7, height)
     parts.components = [form, *fields, button, progress, trouble, outcome, *shown]
     parts.height = height
-    pictured = next((one["name"] for one in outputs if _is_image(one["schema"])), None)
+    pictured = next((one["name"] for one in outputs if is_image(one["schema"])), None)
     for table in tables:
         columns = [str(one["name"]) for one in outputs]
         below = y + parts.height
@@ -120,12 +120,12 @@ def table_parts(
     card = {
         "id": names.fresh(f"{table}_card"),
         "type": "card",
-        "at": _at(0, y, 12, height),
-        "properties": {"title": title or _words(table)},
+        "at": place(0, y, 12, height),
+        "properties": {"title": title or words(table)},
     }
     if as_table:
         shown: dict[str, Any] = {"id": names.fresh(f"{table}_rows"), "type": "table"}
-        fields = [{"name": f"data.{name}", "title": _words(name)[:200]} for name in list(columns)[:_COLUMNS]]
+        fields = [{"name": f"data.{name}", "title": words(name)[:200]} for name in list(columns)[:_COLUMNS]]
         if fields:
             shown["properties"] = {"columns": [*fields, {"name": "created_at", "title": "Saved"}]}
         shown["bindings"] = {_rows_property("table"): {"table": table, "limit": 200}}
@@ -133,7 +133,7 @@ def table_parts(
         shown = {"id": names.fresh(f"{table}_rows"), "type": "gallery"}
         shown["properties"] = {"image": f"data.{picture or 'image'}", "caption": "created_at"}
         shown["bindings"] = {"items": {"table": table, "limit": 24}}
-    shown |= {"parent": card["id"], "at": _at(0, 0, 12, height - 1)}
+    shown |= {"parent": card["id"], "at": place(0, 0, 12, height - 1)}
     return Parts([card, shown], [], height)
 
 
@@ -145,30 +145,31 @@ def _form(
     inputs = [one for one in inputs if _NAME.fullmatch(str(one["name"]))]
     fields: list[dict[str, Any]] = []
     given: dict[str, dict[str, Any]] = {}
-    pictures = [one for one in inputs if _is_image(one["schema"])]
+    pictures = [one for one in inputs if is_image(one["schema"])]
     row = 0
     for number, one in enumerate(pictures):
         wide = 12 if len(pictures) == 1 else 6
-        place = _at(6 * (number % 2) if wide == 6 else 0, 5 * (number // 2), wide, 5)
-        fields.append(_field(one, card, place, names))
-        row = place["y"] + 5
+        at = place(6 * (number % 2) if wide == 6 else 0, 5 * (number // 2), wide, 5)
+        fields.append({**input_part(one, at, names), "parent": card})
+        row = at["y"] + 5
     for one in inputs:
-        if not _is_image(one["schema"]) and input_kind(one["schema"]) is not None:
-            fields.append(_field(one, card, _at(0, row, 12, 1), names))
+        if not is_image(one["schema"]) and input_kind(one["schema"]) is not None:
+            fields.append({**input_part(one, place(0, row, 12, 1), names), "parent": card})
             row += 1
     by_name = {part["properties"]["label"]: part["id"] for part in fields}
     for one in inputs:
-        if _words(one["name"]) in by_name:
-            given[one["name"]] = {"component": by_name[_words(one["name"])]}
+        if words(one["name"]) in by_name:
+            given[one["name"]] = {"component": by_name[words(one["name"])]}
     return fields, given, row
 
 
-def _field(one: dict[str, Any], card: str, place: dict[str, int], names: Names) -> dict[str, Any]:
+def input_part(one: Mapping[str, Any], at: dict[str, int], names: Names) -> dict[str, Any]:
+    """The component that gives a field its value: one whose `input_kind` is known, as `sources.fields_of` gives it."""
     schema, kind = one["schema"], input_kind(one["schema"]) or "number"
     allowed = set(KINDS[kind].names())
     options = [{"label": str(each), "value": each} for each in schema.get("enum") or []]
     wanted: dict[str, Any] = {
-        "label": _words(one["name"]),
+        "label": words(one["name"]),
         "help": str(schema.get("description") or "")[:200],
         "value": schema.get("default"),
         "min": schema.get("minimum", schema.get("exclusiveMinimum")),
@@ -182,8 +183,7 @@ def _field(one: dict[str, Any], card: str, place: dict[str, int], names: Names) 
     return {
         "id": names.fresh(str(one["name"])),
         "type": kind,
-        "parent": card,
-        "at": place,
+        "at": at,
         "properties": {name: value for name, value in properties.items() if _fits(kind, name, value)},
     }
 
@@ -191,7 +191,7 @@ def _field(one: dict[str, Any], card: str, place: dict[str, int], names: Names) 
 def input_kind(schema: Mapping[str, Any]) -> str | None:
     """The component for an input of that schema; None if there is none that gives such a value."""
     wanted: tuple[str, ...] = ()
-    if _is_image(schema):
+    if is_image(schema):
         wanted = ("image_input",)
     elif schema.get("enum"):
         wanted = ("dropdown", "select", "radio", "text_input")
@@ -219,7 +219,7 @@ def _button(
     needed = [
         given[one["name"]]["component"]
         for one in inputs
-        if one["required"] and one["name"] in given and _is_image(one["schema"])
+        if one["required"] and one["name"] in given and is_image(one["schema"])
     ]
     bindings: dict[str, Any] = {"busy": {"state": into, "status": "loading"}}
     if needed:
@@ -230,8 +230,8 @@ def _button(
         "id": id,
         "type": "button",
         "parent": card,
-        "at": _at(0, row, 12, 1),
-        "properties": {"label": _words(worklet), "busy_label": "Working…"},
+        "at": place(0, row, 12, 1),
+        "properties": {"label": words(worklet), "busy_label": "Working…"},
         "bindings": bindings,
         "actions": {"click": [run, *({"do": "refresh", "table": table} for table in tables)]},
     }
@@ -247,7 +247,7 @@ def _outputs(
         one = _output("answer", whole, {"state": into}, f"{root}.{state}", names)
         return [_placed(one, 0)], one["at"]["h"]
     shown, row = [], 0
-    for field_ in sorted(outputs, key=lambda each: not _is_image(each["schema"])):
+    for field_ in sorted(outputs, key=lambda each: not is_image(each["schema"])):
         name, schema = str(field_["name"]), field_["schema"]
         one = _output(name, schema, {"state": into, "path": name}, f"{root}.{state}.{name}", names, f"{root}.{state}")
         shown.append(_placed(one, row))
@@ -263,31 +263,31 @@ def _output(
     names: Names,
     holder: str | None = None,
 ) -> dict[str, Any]:
-    if _is_image(schema):
+    if is_image(schema):
         return {
             "id": names.fresh(f"{name}_shown"),
             "type": "image",
-            "at": _at(0, 0, 12, 6),
-            "properties": {"alt": _words(name), "download_name": f"{name}.png"},
+            "at": place(0, 0, 12, 6),
+            "properties": {"alt": words(name), "download_name": f"{name}.png"},
             "bindings": {"source": binding},
         }
     of_objects = schema.get("type") == "array" and (schema.get("items") or {}).get("type") == "object"
     if of_objects and "table" in KINDS:
         bindings = {_rows_property("table"): binding}
-        return {"id": names.fresh(f"{name}_shown"), "type": "table", "at": _at(0, 0, 12, 5), "bindings": bindings}
+        return {"id": names.fresh(f"{name}_shown"), "type": "table", "at": place(0, 0, 12, 5), "bindings": bindings}
     if schema.get("type") in ("array", "object") and "json" in KINDS:
         return {
             "id": names.fresh(f"{name}_shown"),
             "type": "json",
-            "at": _at(0, 0, 12, 4),
-            "properties": {"label": _words(name)},
+            "at": place(0, 0, 12, 4),
+            "properties": {"label": words(name)},
             "bindings": {"value": binding},
         }
-    text = f"'{_words(name)}: ' + str({path}) if {holder or path} else ''"
+    text = f"'{words(name)}: ' + str({path}) if {holder or path} else ''"
     return {
         "id": names.fresh(f"{name}_shown"),
         "type": "text",
-        "at": _at(0, 0, 12, 1),
+        "at": place(0, 0, 12, 1),
         "bindings": {"text": {"expr": text}},
     }
 
@@ -308,7 +308,8 @@ def _add(parts: Parts, more: Parts) -> None:
     parts.height += more.height
 
 
-def _is_image(schema: Mapping[str, Any]) -> bool:
+def is_image(schema: Mapping[str, Any]) -> bool:
+    """Whether a value of that schema is a picture."""
     return schema.get("type") == "string" and schema.get("format") == "image"
 
 
@@ -327,10 +328,12 @@ def _fits(kind: str, name: str, value: Any) -> bool:
     return True
 
 
-def _words(name: str) -> str:
+def words(name: str) -> str:
+    """A name as a person writes it."""
     text = re.sub(r"[_.-]+", " ", name).strip() or name
     return text[0].upper() + text[1:]
 
 
-def _at(x: int, y: int, w: int, h: int) -> dict[str, int]:
+def place(x: int, y: int, w: int, h: int) -> dict[str, int]:
+    """Where a component stands on the grid."""
     return {"x": x, "y": y, "w": w, "h": h}

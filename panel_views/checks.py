@@ -19,7 +19,6 @@ from .document import (
     RESERVED_PARAMS,
     RESERVED_SLUGS,
     VISIBLE,
-    WHOLE,
     Action,
     ApiBinding,
     Binding,
@@ -33,6 +32,7 @@ from .document import (
     OpenModal,
     ParamBinding,
     QueryBinding,
+    ReviewBinding,
     RunWorklet,
     Save,
     SetState,
@@ -281,7 +281,7 @@ def _question(document: ViewDocument, loc: Loc, binding: Binding) -> Iterator[Fa
     whole = isinstance(binding, ModelBinding) and binding.value is not None
     field = "params" if isinstance(binding, QueryBinding | ApiBinding) else "input"
     for name, given in given_to(binding).items():
-        at = (*loc, WHOLE) if whole else (*loc, field, name)
+        at = (*loc, name) if whole or isinstance(binding, ReviewBinding) else (*loc, field, name)
         if isinstance(given, (TableBinding, *ASKING, EventBinding)):
             yield Fault(at, "what is asked with is a single value that is always there", "binding")
         else:
@@ -391,6 +391,8 @@ def _readable(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
         in_binding = before in _HOLD_BINDINGS or previous in _ARE_BINDINGS
         in_action = isinstance(previous, int) and len(loc) > 3 and "actions" in loc[:index]
         if part in _UNION_TAGS and (in_binding or in_action):
+            if part == previous == "review" and before not in _HOLD_BINDINGS:
+                kept.append(part)  # the tag was left out before; this is the key
             continue
         kept.append(part)
     return tuple(kept)

@@ -103,6 +103,27 @@ class ApiBinding(Part):
     path: Path | None = None
 
 
+class ReviewsBinding(Part):
+    """What people are asked to decide and the visitor may, or the part at `path`; looked at again every few seconds.
+
+    Those due first come first. Each row has `id`, `title`, `worklet`, `node`, `run`, `role`, `state`, `created`, `due`,
+    the `value` that is to be judged if it is short, and what was decided: `decision`, `decided`, `decided_by`.
+    """
+
+    reviews: Literal["open", "decided", "expired", "withdrawn", "all"]
+    worklet: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = None
+    node: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    limit: int = Field(default=100, ge=1, le=500)
+    path: Path | None = None
+
+
+class ReviewBinding(Part):
+    """One review by its id, or the part at `path`: as in the rows, and its `value`, which is to be judged."""
+
+    review: Binding
+    path: Path | None = None
+
+
 class UserBinding(Part):
     """Something about whoever looks at the view."""
 
@@ -134,8 +155,9 @@ class EventBinding(Part):
     event: Path
 
 
-# The key that tells which binding it is.
+# The key that tells which binding it is; the first of them that is there. Reviews may name a worklet too.
 BINDING_TAGS = (
+    "reviews",
     "state",
     "component",
     "table",
@@ -143,6 +165,7 @@ BINDING_TAGS = (
     "worklet",
     "model",
     "api",
+    "review",
     "user",
     "param",
     "constant",
@@ -158,13 +181,15 @@ def _binding_tag(value: Any) -> str | None:
 
 
 Binding = Annotated[
-    Annotated[StateBinding, Tag("state")]
+    Annotated[ReviewsBinding, Tag("reviews")]
+    | Annotated[StateBinding, Tag("state")]
     | Annotated[ComponentBinding, Tag("component")]
     | Annotated[TableBinding, Tag("table")]
     | Annotated[QueryBinding, Tag("query")]
     | Annotated[WorkletBinding, Tag("worklet")]
     | Annotated[ModelBinding, Tag("model")]
     | Annotated[ApiBinding, Tag("api")]
+    | Annotated[ReviewBinding, Tag("review")]
     | Annotated[UserBinding, Tag("user")]
     | Annotated[ParamBinding, Tag("param")]
     | Annotated[ConstantBinding, Tag("constant")]
@@ -182,7 +207,7 @@ Binding = Annotated[
 
 
 # What is asked for elsewhere: for properties alone.
-ASKING = (QueryBinding, WorkletBinding, ModelBinding, ApiBinding)
+ASKING = (QueryBinding, WorkletBinding, ModelBinding, ApiBinding, ReviewsBinding, ReviewBinding)
 # What something depends on: a binding that holds or does not. Python code may write an expression as text.
 Condition = Annotated[Binding, "condition"]
 
@@ -193,6 +218,11 @@ def given_to(binding: Binding) -> dict[str, Binding]:
         return binding.params
     if isinstance(binding, ModelBinding) and binding.value is not None:
         return {WHOLE: binding.value}
+    if isinstance(binding, ReviewBinding):
+        return {"review": binding.review}
+    if isinstance(binding, ReviewsBinding):
+        asked = {"worklet": binding.worklet, "node": binding.node, "limit": binding.limit}
+        return {name: ConstantBinding(constant=value) for name, value in asked.items() if value is not None}
     return binding.input if isinstance(binding, WorkletBinding | ModelBinding) else {}
 
 

@@ -13,6 +13,7 @@ from ..connectors.egress import Egress
 from ..connectors.errors import BadInput, Fault, TookTooLong, Unavailable, WorkletsError
 from ..connectors.images import Image
 from ..connectors.web import ON_BEHALF_HEADER
+from .reviewed import reviewed
 from .view_apis import ViewApis
 from .view_tables import ViewTables
 
@@ -54,6 +55,14 @@ class Gateway(Protocol):
 
     async def decide(self, review: str, decision: Any) -> None:
         """Decide a review, as the user."""
+        ...
+
+    async def reviews(self, state: str, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """The reviews in a state that the user may decide; `given` may name `worklet`, `node` and `limit`."""
+        ...
+
+    async def review(self, id: str) -> dict[str, Any]:
+        """One review, with what is to be judged."""
         ...
 
     async def query(self, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -141,6 +150,15 @@ class HttpGateway:
     async def decide(self, review: str, decision: Any) -> None:
         """Decide a review. Raises WorkletsError: it is not the user's to decide, or somebody was quicker."""
         await self._call("POST", f"/api/reviews/{quote(review, safe='')}/decide", json=decision)
+
+    async def reviews(self, state: str, given: dict[str, Any]) -> list[dict[str, Any]]:
+        """The reviews that the user may decide. Raises WorkletsError."""
+        answer = await self._call("GET", "/api/reviews", params={"state": state, "values": "true", **given})
+        return [reviewed(row) for row in answer["reviews"]]
+
+    async def review(self, id: str) -> dict[str, Any]:
+        """One review. Raises WorkletsError."""
+        return reviewed(await self._call("GET", f"/api/reviews/{quote(id, safe='')}"))
 
     async def query(self, name: str, params: dict[str, Any]) -> list[dict[str, Any]]:
         """Ask a query of the view. Raises WorkletsError."""

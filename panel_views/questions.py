@@ -1,4 +1,4 @@
-"""What an open view asked of queries, worklets, models and APIs: an answer for each question."""
+"""What an open view asked of queries, worklets, models, APIs and the inbox: an answer for each question."""
 
 from __future__ import annotations
 
@@ -11,19 +11,30 @@ import orjson
 from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
 from .cells import Cell
-from .document import WHOLE, ApiBinding, ModelBinding, QueryBinding, ViewDocument, WorkletBinding
+from .document import (
+    WHOLE,
+    ApiBinding,
+    ModelBinding,
+    QueryBinding,
+    ReviewBinding,
+    ReviewsBinding,
+    ViewDocument,
+    WorkletBinding,
+)
 from .gateway import Gateway
 from .view_tables import names
 
 # What changes faster than this is asked with once, with the last of its values.
-PAUSE_SECONDS = {"query": 0.12, "worklet": 0.25, "model": 0.25, "api": 0.25}
+PAUSE_SECONDS = {"query": 0.12, "worklet": 0.25, "model": 0.25, "api": 0.25, "reviews": 0.12, "review": 0.12}
+# Runs ask, and other people decide, at any time.
+LOOK_SECONDS = 5.0
 _KEPT = 40
 
 
 class Source(NamedTuple):
     """Who is asked."""
 
-    kind: Literal["query", "worklet", "model", "api"]
+    kind: Literal["query", "worklet", "model", "api", "reviews", "review"]
     name: str
     # Whether a model is given one value instead of inputs by name.
     whole: bool = False
@@ -32,7 +43,10 @@ class Source(NamedTuple):
 Key = tuple[Source, bytes]
 
 
-def source_of(binding: QueryBinding | WorkletBinding | ModelBinding | ApiBinding) -> Source:
+Asking = QueryBinding | WorkletBinding | ModelBinding | ApiBinding | ReviewsBinding | ReviewBinding
+
+
+def source_of(binding: Asking) -> Source:
     """Who is asked for a binding."""
     if isinstance(binding, QueryBinding):
         return Source("query", binding.query)
@@ -40,6 +54,10 @@ def source_of(binding: QueryBinding | WorkletBinding | ModelBinding | ApiBinding
         return Source("worklet", binding.worklet)
     if isinstance(binding, ApiBinding):
         return Source("api", binding.api)
+    if isinstance(binding, ReviewsBinding):
+        return Source("reviews", binding.reviews)
+    if isinstance(binding, ReviewBinding):
+        return Source("review", "review")
     return Source("model", binding.model, whole=binding.value is not None)
 
 
@@ -76,6 +94,7 @@ class Questions:
         self._latest: dict[tuple[str, str], Key] = {}
         self._turns: dict[Key, int] = {}
         self._asking: dict[Key, asyncio.Task[None]] = {}
+        self._looks: dict[Key, asyncio.TimerHandle] = {}
 
     def ask(self, asker: tuple[str, str], source: Source, given: dict[str, Any]) -> Cell:
         """What the source answers, for a property of a component; asked if that is not known."""
@@ -112,6 +131,26 @@ class Questions:
             self._cells[key] = self._cells[key].loading()
             self._begin(key, 0)
 
+    def reviews_changed(self) -> None:
+        """Ask again for what the inbox shows: somebody has decided."""
+        for key in set(self._latest.values()):
+            if key[0].kind in ("reviews", "review"):
+                self._begin(key, 0)
+
+    def close(self) -> None:
+        """Look no more."""
+        for timer in self._looks.values():
+            timer.cancel()
+
+    def _look_later(self, key: Key) -> None:
+        def look() -> None:
+            del self._looks[key]
+            if key in self._latest.values():
+                self._begin(key, 0)
+
+        if key not in self._looks:
+            self._looks[key] = asyncio.get_running_loop().call_later(LOOK_SECONDS, look)
+
     def _begin(self, key: Key, pause: float) -> None:
         self._asking[key] = self._spawn(self._answer(key, pause))
 
@@ -138,6 +177,8 @@ class Questions:
             cell = Cell(None, "error", _said(error))
         if self._turns.get(key) != turn:
             return
+        if key[0].kind == "reviews":
+            self._look_later(key)
         self._cells[key] = cell
         self._forget()
         self._changed(key[0])
@@ -149,6 +190,10 @@ class Questions:
             return await self._gateway.run_worklet(source.name, given)
         if source.kind == "api":
             return await self._gateway.ask_api(source.name, given)
+        if source.kind == "reviews":
+            return await self._gateway.reviews(source.name, given)
+        if source.kind == "review":
+            return await self._gateway.review(str(given["review"]))
         return await self._gateway.predict(source.name, given[WHOLE] if source.whole else given)
 
     def _forget(self) -> None:

@@ -174,6 +174,10 @@ class Runtime:
         """Read a table again that another page has written; what fields were filled with stays."""
         self._spawn(self.refresh(table, keep=self._values.keys()))
 
+    def reviews_changed(self) -> None:
+        """Ask again for what is to be decided."""
+        self._questions.reviews_changed()
+
     async def kept_all(self) -> None:
         """Wait until what was set is kept, but not for a store that does not answer."""
         for _ in range(_PATIENCE):
@@ -220,6 +224,7 @@ class Runtime:
 
     async def close(self) -> None:
         """End what is under way."""
+        self._questions.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -201,7 +201,19 @@ class ViewsServer:
         return application
 
     def _fill(self, doc: Any) -> None:
-        """Put the view of this request into a new session's document."""
+        """Put the view of this request into a new session's document, or why there is none."""
+        try:
+            self._fill_view(doc)
+        except Exception:
+            # Panel would show the visitor the traceback.
+            logger.exception("A view can't be shown.")
+            doc.clear()
+            doc.template = templates.get_template("message.html")
+            said = "This page can't be shown; its server's log says why. Whoever runs the server can help."
+            doc.title = "Something went wrong"
+            doc.template_variables.update(detail=said, user="", brand=self._brand)
+
+    def _fill_view(self, doc: Any) -> None:
         request = doc.session_context.request
         visit = getattr(request, "worklets_visit", None)
         if not isinstance(visit, Visit):

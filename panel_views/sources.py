@@ -113,6 +113,7 @@ def _worklet(worklet: Worklet, version: WorkletVersion) -> dict[str, Any]:
         "input": fields_of(graph.get("input_schema")),
         "output": fields_of(graph.get("output_schema")),
         "tables": tables_of(graph),
+        "reviews": [node["id"] for node in graph.get("nodes", []) if node.get("kind") == "review"],
     }
 
 

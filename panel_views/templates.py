@@ -11,12 +11,14 @@ from ..flows.worklet import Worklet
 from .automatic import Names, slug_of, table_parts, worklet_parts
 from .checks import parse
 from .document import ViewDocument
+from .review_parts import inbox_document
 from .sources import fields_of, live_worklet, sources, tables_of
 
 TEMPLATES = {
     "empty": "An empty page.",
     "try-a-model": "Inputs, a button and the answer of a worklet, with what was asked before.",
     "table": "The rows of a table.",
+    "review-inbox": "What a worklet asks people, each with what is to be judged and the fields of the decision.",
     "dashboard": "The rows of every table on a page each, and a page to run each worklet.",
 }
 
@@ -28,6 +30,11 @@ def new_document(
     if template not in TEMPLATES:
         raise BadInput(f"There is no template {template[:40]!r}; use one of {', '.join(TEMPLATES)}.")
     base = {"slug": slug or slug_of(title), "title": title}
+    if template == "review-inbox":
+        if not worklet:
+            raise BadInput("The template review-inbox begins with a worklet that has a review; say which one.")
+        _, version = live_worklet(store, worklet)
+        return {**base, **inbox_document(worklet, version.graph)}
     if worklet or template == "try-a-model":
         if not worklet:
             raise BadInput("The template try-a-model begins with a worklet; say which one.")

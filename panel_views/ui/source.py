@@ -21,6 +21,7 @@ from .layout import natural_height, natural_widths, places
 _CLASSES = {
     one.type: one for one in vars(kinds).values() if isinstance(one, type) and issubclass(one, Component) and one.type
 }
+# In the order in which a document's are told apart.
 _BINDINGS = {tag.tag: one for one, tag in map(get_args, get_args(get_args(model.Binding)[0]))}
 
 

@@ -28,6 +28,8 @@ __all__ = [
     "param",
     "query",
     "refresh",
+    "review",
+    "reviews",
     "run",
     "save",
     "send",
@@ -38,6 +40,32 @@ __all__ = [
     "user",
     "worklet",
 ]
+
+
+def reviews(
+    reviews: Literal["open", "decided", "expired", "withdrawn", "all"],
+    *,
+    worklet: str | None = None,
+    node: str | None = None,
+    limit: int = 100,
+    path: str | None = None,
+) -> Reads:
+    """What people are asked to decide and the visitor may, or the part at `path`; looked at again every few seconds.
+
+    Those due first come first. Each row has `id`, `title`, `worklet`, `node`, `run`, `role`, `state`, `created`,
+    `due`, the `value` that is to be judged if it is short, and what was decided: `decision`, `decided`,
+    `decided_by`.
+    """
+    return Bound(
+        document.ReviewsBinding,
+        {
+            "reviews": reviews,
+            "worklet": worklet,
+            "node": node,
+            "limit": limit,
+            "path": path,
+        },
+    )
 
 
 def state(
@@ -85,6 +113,11 @@ def model(model: str, *, input: Mapping[str, Any] | None = None, value: Any = No
 def api(api: str, *, params: Mapping[str, Any] | None = None, path: str | None = None) -> Reads:
     """What an HTTP API of this view answers, or the part at `path`; asked once every parameter has a value."""
     return Bound(document.ApiBinding, {"api": api, "params": params or {}, "path": path})
+
+
+def review(review: Any, *, path: str | None = None) -> Reads:
+    """One review by its id, or the part at `path`: as in the rows, and its `value`, which is to be judged."""
+    return Bound(document.ReviewBinding, {"review": review, "path": path})
 
 
 def user(user: Literal["id", "name", "role"]) -> Reads:

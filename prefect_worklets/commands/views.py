@@ -45,7 +45,9 @@ def new(
     title: Annotated[str, typer.Argument(help="The view's title; by default the worklet's or table's name.")] = "",
     worklet: Annotated[str, typer.Option("--from-worklet", metavar="NAME", help="Its inputs and its answer.")] = "",
     table: Annotated[str, typer.Option("--from-table", metavar="NAME", help="Its rows.")] = "",
-    template: Annotated[str, typer.Option("--template", help="`empty` or `dashboard`.")] = "empty",
+    template: Annotated[
+        str, typer.Option("--template", help="`empty`, `dashboard`, or `review-inbox` with --from-worklet.")
+    ] = "empty",
     slug: Annotated[str, typer.Option("--slug", help="Its part of the address; by default made from the title.")] = "",
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -54,7 +56,7 @@ def new(
     title = title or worklet or table
     if not title:
         raise BadInput("A view needs a title, or --from-worklet NAME.")
-    chosen = "try-a-model" if worklet else "table" if table else template
+    chosen = template if template != "empty" else "try-a-model" if worklet else "table" if table else "empty"
     with client_of(data) as client:
         made = client.drafts.new(title, slug=slug, template=chosen, worklet=worklet, table=table)
         address = f"{client.url}{made['edit']}"

@@ -5,12 +5,12 @@ import { componentsOf, stateKeys } from "./documents.js"
 import { choice, control, resolve, words } from "./fields.js"
 import { expressionInput } from "./expressions.js"
 
-const ICONS = { state: "state", component: "pointer", table: "table", user: "user", expr: "expression", constant: "settings", query: "query", worklet: "worklet", model: "model", event: "play", param: "link", page: "page" }
-const ORDER = ["state", "component", "worklet", "model", "query", "table", "api", "param", "user", "expr", "constant", "event"]
-const TITLES = { param: "Page parameter", worklet: "Worklet", model: "Model", query: "Query", api: "HTTP API", state: "State", component: "Component", table: "Table", user: "User", expr: "Expression", constant: "Fixed value", event: "The event" }
+const ICONS = { state: "state", component: "pointer", table: "table", user: "user", expr: "expression", constant: "settings", query: "query", worklet: "worklet", model: "model", event: "play", param: "link", page: "page", reviews: "table", review: "page" }
+const ORDER = ["state", "component", "worklet", "model", "query", "table", "api", "reviews", "review", "param", "user", "expr", "constant", "event"]
+const TITLES = { param: "Page parameter", worklet: "Worklet", model: "Model", query: "Query", api: "HTTP API", reviews: "Inbox", review: "One review", state: "State", component: "Component", table: "Table", user: "User", expr: "Expression", constant: "Fixed value", event: "The event" }
 
 // What an action can't read: rows, and what has to be asked for.
-const ASKED = ["table", "query", "worklet", "model", "api"]
+const ASKED = ["table", "query", "worklet", "model", "api", "reviews", "review"]
 
 export const isBinding = (schema, root) => {
   const arms = (schema?.oneOf ?? schema?.anyOf ?? []).filter((arm) => arm.type !== "null")
@@ -28,18 +28,21 @@ export function bindingKinds(schema) {
 }
 
 export function keyOf(binding, kinds) {
-  return kinds.map((kind) => kind.key).find((key) => key in (binding ?? {})) ?? null
+  const found = kinds.map((kind) => kind.key).filter((key) => key in (binding ?? {}))
+  return found.includes("reviews") ? "reviews" : found[0] ?? null
 }
 
 // A binding in a few words, for its chip.
 export function inWords(binding) {
   if (!binding) return ""
+  if (binding.reviews) return `${binding.reviews} reviews${binding.worklet ? ` of ${binding.worklet}` : ""}`
   if (binding.state) return `${binding.state}${binding.path ? `.${binding.path}` : ""}${binding.status ? ` is ${binding.status}` : ""}`
   if (binding.component) return `${binding.component}.${binding.value ?? "value"}`
   if (binding.query) return `query ${binding.query}`
   if (binding.worklet) return `worklet ${binding.worklet}${binding.path ? `.${binding.path}` : ""}`
   if (binding.api) return `API ${binding.api}${binding.path ? `.${binding.path}` : ""}`
   if (binding.model) return `model ${binding.model}${binding.path ? `.${binding.path}` : ""}`
+  if (binding.review) return `review ${inWords(binding.review)}${binding.path ? `, ${binding.path}` : ""}`
   if (binding.table) return `table ${binding.table}`
   if (binding.user) return `user's ${binding.user}`
   if ("constant" in binding) return JSON.stringify(binding.constant)
@@ -157,6 +160,24 @@ const PICKERS = {
     if (!apis.length) return nothing("No API yet. Declare one under “Tables, queries and APIs”, where nothing is selected.")
     const named = apis.map((each) => ({ name: each.name, output: [], inputs: placesOf(each.url).concat(Object.keys(binding?.api === each.name ? binding.params ?? {} : {}).filter((name) => !placesOf(each.url).includes(name))).map((name) => ({ name })) }))
     return asked(context, "api", named, binding, choose, { field: "params", more: true })
+  },
+  reviews(context, binding, choose) {
+    let now = { reviews: "open", ...binding }
+    const asking = context.sources().worklets.filter((each) => each.reviews?.length)
+    const nodes = () => choice([[undefined, "All"], ...(asking.find((each) => each.name === now.worklet)?.reviews ?? []).map((node) => [node, node])], now.node, (node) => { now = { ...now, node } })
+    const which = h("label", {}, "Review", nodes())
+    return h("div", {},
+      h("label", {}, "Which", choice([["open", "To be decided"], ["decided", "Decided"], ["expired", "Not decided in time"], ["withdrawn", "Withdrawn"], ["all", "All"]], now.reviews, (reviews) => { now = { ...now, reviews } })),
+      h("label", {}, "Worklet", choice([[undefined, "All"], ...asking.map((each) => [each.name, each.name])], now.worklet, (worklet) => { now = { ...now, worklet, node: undefined }; which.replaceChildren("Review", nodes()) })), which,
+      h("p", { class: "note", text: "Rows with id, title, value, created, due and decision; each visitor sees what they may decide." }),
+      button("Connect", () => choose(clean(now)), { kind: "primary" }))
+  },
+  review(context, binding, choose) {
+    const input = expressionInput(context, written(binding?.review), { label: "The review's id" })
+    const part = h("input", { type: "text", placeholder: "value, title, value.amount …", "aria-label": "Part", value: binding?.path ?? "" })
+    return h("div", {}, h("label", {}, "The review's id", input.element), h("label", {}, "Part", part),
+      h("p", { class: "note", text: "Put row.id of a pressed row into a state, and name that state here: session.chosen." }),
+      button("Connect", () => { if (input.value.trim()) choose(clean({ review: { expr: input.value.trim() }, path: part.value.trim() })) }, { kind: "primary" }))
   },
   user: (context, binding, choose) => options([["name", "Name"], ["id", "Id"], ["role", "Role"]], binding?.user, (user) => choose({ user })),
   expr(context, binding, choose) {

@@ -6,8 +6,8 @@ const form = dialog.querySelector("form");
 const fields = form.elements;
 
 function fit() {
-  for (const box of form.querySelectorAll("[data-for]")) box.hidden = box.dataset.for !== fields.template.value;
-  const chosen = fields.template.value === "try-a-model" ? fields.worklet.value : fields.template.value === "table" ? fields.table.value : "";
+  for (const box of form.querySelectorAll("[data-for]")) box.hidden = !box.dataset.for.split(" ").includes(fields.template.value);
+  const chosen = fields.template.value === "try-a-model" ? fields.worklet.value : fields.template.value === "review-inbox" ? fields.asking.value : fields.template.value === "table" ? fields.table.value : "";
   if (!fields.title.value || fields.title.dataset.guessed === fields.title.value) {
     fields.title.value = chosen ? chosen[0].toUpperCase() + chosen.slice(1).replace(/[_-]+/g, " ") : fields.title.dataset.guessed ? "" : fields.title.value;
     fields.title.dataset.guessed = fields.title.value;
@@ -25,6 +25,7 @@ async function open(worklet) {
   try {
     const known = await send("/api/views/sources", "GET");
     fill(fields.worklet, known.worklets.map((one) => one.name), "There is no worklet yet");
+    fill(fields.asking, known.worklets.filter((one) => one.reviews.length).map((one) => one.name), "No worklet asks people yet");
     fill(fields.table, known.tables.map((one) => one.name), "There is no table yet");
   } catch (error) {
     form.querySelector("[data-fault]").textContent = error.message;
@@ -45,6 +46,7 @@ form.addEventListener("submit", async (event) => {
   const template = fields.template.value;
   const body = { title: fields.title.value.trim(), template };
   if (template === "try-a-model") body.worklet = fields.worklet.value;
+  if (template === "review-inbox") body.worklet = fields.asking.value;
   if (template === "table") body.table = fields.table.value;
   try {
     const made = await send("/api/views/drafts", "POST", JSON.stringify(body));
