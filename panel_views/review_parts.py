@@ -190,7 +190,7 @@ class _Inbox:
         )
 
     def _is_verdict(self, one: Mapping[str, Any]) -> bool:
-        return one["name"] == "approved" and one["schema"].get("type") == "boolean"
+        return bool(one["name"] == "approved" and one["schema"].get("type") == "boolean")
 
     def _buttons(self, given: dict[str, str], row: int) -> tuple[list[dict[str, Any]], int]:
         """A button for each of few answers; else one that sends what the fields hold."""
