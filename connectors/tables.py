@@ -15,6 +15,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    Text,
     UniqueConstraint,
     false,
 )
@@ -471,6 +472,23 @@ class ViewVersion(StoreTable, table=True):
     # project (a push), builder or api
     source: str = "api"
     note: str = ""
+    created_by: str | None = None
+    created_by_name: str = ""
+    created_at: datetime = _time(default_factory=now)
+
+
+class ViewComponent(StoreTable, table=True):
+    """One version of a component that an author wrote. `hash` is the script's, and its address."""
+
+    __tablename__ = "view_component"
+    __table_args__ = (UniqueConstraint("name", "number"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    name: str
+    number: int
+    hash: str = Field(index=True)
+    # Name, title, and the properties' JSON schema.
+    definition: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    script: str = Field(sa_column=Column(Text, nullable=False))
     created_by: str | None = None
     created_by_name: str = ""
     created_at: datetime = _time(default_factory=now)

@@ -14,7 +14,7 @@ from ..connectors.errors import NotFound
 from ..connectors.store import Store
 from ..connectors.tables import ViewVersion
 from ..connectors.web import Guard, json_response, read_json
-from . import drafts_api
+from . import custom_api, drafts_api
 from .checks import parse
 from .components.kinds import KINDS
 from .document import json_schema
@@ -38,6 +38,7 @@ def routes(store: Store, guard: Guard, frames: FrameOrigins | None = None) -> li
         Route("/api/views", handlers.publish, methods=["POST"]),
         Route("/api/views/schema", handlers.schema, methods=["GET"]),
         Route("/api/views/components", handlers.components, methods=["GET"]),
+        *custom_api.routes(store, guard),
         *drafts_api.routes(store, guard, frames),
         Route("/api/views/{slug}", handlers.read, methods=["GET"]),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from ..connectors.shares import Guest, Shares
 from ..connectors.store import Store
 from ..connectors.web import EMBED_HEADER, SESSION_COOKIE, TICKET_HEADER
 from .components.bridge import checked_parameters
+from .custom import CustomDefinition, definitions, used
 from .document import ViewDocument
 from .publishing import may_open, published
 from .state import PersistentState
@@ -42,6 +43,8 @@ class Visit:
     embedded: bool = False
     params: dict[str, Any] = field(default_factory=dict)
     page: str = ""
+    # The components of authors that the document has, by name.
+    custom: Mapping[str, CustomDefinition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,8 +143,16 @@ class Doorkeeper(AuthProvider):  # type: ignore[misc]  # bokeh is not typed here
         ticket = guest.ticket if guest is not None else ""
         params = checked_parameters(claim.params)
         return Visit(
-            document, principal, claim.session, state, ticket, claim.embedded, params, claim.params.get(PAGE, "")
-        )
+            document, principal, claim.session, state, ticket, claim.embedded, params, claim.params.get(PAGE, ""),
+            self._custom(document),
+        )  # fmt: skip
+
+    def _custom(self, document: ViewDocument) -> dict[str, CustomDefinition]:
+        names = used(document)
+        if not names:
+            return {}
+        with self._store.read() as session:
+            return definitions(session, names)
 
     async def still_here(self, visit: Visit) -> str:
         """For whom the API is to act: a user's id, or a visitor's ticket.

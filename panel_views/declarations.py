@@ -12,6 +12,12 @@ Slug = Annotated[str, Field(pattern=SLUG)]
 # A site, as browsers name it: no path, no slash at the end. `https://*.example.org` is every site below one.
 ORIGIN = r"^https?://(\*\.)?[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?(:[0-9]{1,5})?$"
 Origin = Annotated[str, Field(pattern=ORIGIN, max_length=280)]
+# Of components that authors write: the name, the script's length, and which properties a document can bind.
+COMPONENT_NAME = r"^[a-z][a-z0-9_]{0,62}$"
+MAX_SCRIPT = 500_000
+BINDABLE = frozenset({"value", "data"})
+# What every component has, or the page says of it.
+RESERVED = frozenset({"label", "disabled", "component", "props", "fault", "error", "complaint", "empty"})
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 

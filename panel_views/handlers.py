@@ -30,6 +30,7 @@ from ..connectors.store import Store
 from ..connectors.web import TICKET_HEADER
 from .auth import VISITOR_COOKIE, Doorkeeper, Visit, login_address
 from .components.base import FOLDER, PDFJS, SCRIPTS_VERSION, UI_PATH
+from .custom import script_of
 from .document import ViewDocument
 from .frames import FrameOrigins
 from .publishing import views_for
@@ -196,6 +197,24 @@ class Scripts(StaticFileHandler):  # type: ignore[misc]
         self.set_header("cache-control", "public, max-age=31536000, immutable" if current else "no-cache")
 
 
+class CustomScripts(RequestHandler):  # type: ignore[misc]
+    """The scripts of authors' components, each under the hash of its text: who has a page knows the hash."""
+
+    def initialize(self, store: Store) -> None:
+        """Take what the pattern gives."""
+        self._store = store
+
+    async def get(self, hash: str) -> None:
+        """The script, for ever the same. 404 if there is none."""
+        script = await asyncio.to_thread(script_of, self._store, hash)
+        if script is None:
+            raise HTTPError(404)
+        self.set_header("content-type", "text/javascript; charset=utf-8")
+        self.set_header("cache-control", "public, max-age=31536000, immutable")
+        self.set_header("x-content-type-options", "nosniff")
+        self.finish(script)
+
+
 class Examples(AuthenticatedStaticFileHandler):  # type: ignore[misc]
     """Example pictures, for whoever has signed in."""
 
@@ -266,6 +285,7 @@ def extra_patterns(store: Store, doorkeeper: Doorkeeper, examples: Path) -> list
         (r"/?", ViewList, {"store": store, "doorkeeper": doorkeeper}),
         (r"/-/health", Health),
         (r"/ui/(.*)", Scripts, {"path": str(FOLDER)}),
+        (r"/custom/([0-9a-f]{64})\.js", CustomScripts, {"store": store}),
         (r"/examples/(.*)", Examples, {"path": str(examples)}),
         (r"/cdn/[^/]+/dist/(.*)", StaticFileHandler, {"path": str(PANEL_DIST)}),
     ]

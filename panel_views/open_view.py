@@ -13,6 +13,7 @@ from .cells import Cell
 from .components.base import Drawn, Events, ViewComponent
 from .components.bridge import Bridge
 from .components.containers import Container, cell_of
+from .components.custom import Custom
 from .components.grid import CONTAINERS, DRAWN, Grid
 from .components.media import Iframe
 from .document import VISIBLE, Component, Page
@@ -48,6 +49,7 @@ class OpenView:
         frames: FrameOrigins | None = None,
     ) -> None:
         self._frames = frames
+        self._custom = visit.custom
         self._session_of = session_of
         self._gateway = gateway
         self._schedule = schedule
@@ -122,6 +124,8 @@ class OpenView:
             return CONTAINERS[part.type](part, events, self._drawn(part.id, events))
         if part.type == Iframe.type:
             return Iframe(part, events, self._frames)
+        if part.type == Custom.type:
+            return Custom(part, events, self._custom.get(str(part.properties.get("component", ""))))
         return DRAWN[part.type](part, events)
 
     # --- from the runtime -----------------------------------------------------------------------------------

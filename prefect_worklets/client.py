@@ -21,6 +21,8 @@ from .settings import Settings
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .panel_views.ui import Custom
+
 __all__ = ["Client", "Model", "RemoteWorklet", "Zoo", "deploy", "zoo"]
 
 _PART = 1 << 20
@@ -207,6 +209,24 @@ class Client:
         content = document.document if isinstance(document, ViewDefinition) else document
         found: dict[str, Any] = self._connection.post("/api/views", content)
         return found
+
+    def push_component(self, component: type[Custom] | Mapping[str, Any]) -> dict[str, Any]:
+        """Push a component that you wrote (a subclass of `pw.ui.Custom`), or its definition; tells name and version.
+
+        Raises DefinitionError with every fault.
+        """
+        definition = component.definition() if isinstance(component, type) else component
+        pushed: dict[str, Any] = self._connection.post("/api/views/custom", dict(definition))
+        return pushed
+
+    def components(self) -> list[dict[str, Any]]:
+        """The components that were pushed, with their properties."""
+        found: list[dict[str, Any]] = self._connection.get("/api/views/custom")["components"]
+        return found
+
+    def remove_component(self, name: str) -> None:
+        """Forget a component that was pushed. Raises NotFound."""
+        self._connection.send("DELETE", f"/api/views/custom/{segment(name)}")
 
     def share_view(
         self, slug: str, *, days: float | None = None, password: str | None = None, label: str = ""

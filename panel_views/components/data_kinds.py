@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from .kind import Kind, Label, Properties, Rows, Text
+from .kind import CHANGE, VALUE, Kind, Label, Properties, Rows, Text
+
+
+def _small(value: JsonValue) -> JsonValue:
+    return _bounded(value, 200_000)
+
+
+def _large(value: JsonValue) -> JsonValue:
+    return _bounded(value, 1_500_000)
+
+
+def _bounded(value: JsonValue, most: int) -> JsonValue:
+    size = len(json.dumps(value, allow_nan=False))
+    if size > most:
+        raise ValueError(f"it has {size:,} characters as JSON; at most {most:,} go to a page")
+    return value
+
+
+SmallJson = Annotated[JsonValue, AfterValidator(_small)]
+LargeJson = Annotated[JsonValue, AfterValidator(_large)]
 
 
 class Column(BaseModel):
@@ -92,11 +112,23 @@ class DividerProperties(Properties):
     label: Label = ""
 
 
+class CustomProperties(Properties):
+    """A component that an author wrote in Python and JavaScript, and pushed by `Client().push_component(...)`."""
+
+    component: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,62})?$")] = ""
+    label: Label = ""
+    props: Annotated[dict[str, JsonValue], AfterValidator(_small)] | None = None
+    value: SmallJson = None
+    data: LargeJson = None
+    disabled: bool = False
+
+
 KINDS = (
     Kind("table", "Table", TableProperties, frozenset({"chosen"}), frozenset({"row", "choose", "edit"}), (12, 10)),
     Kind("chart", "Chart", ChartProperties, frozenset({"picked"}), frozenset({"pick"}), (6, 6)),
     Kind("metric", "Metric", MetricProperties, size=(3, 2), category="data"),
     Kind("code", "Code", CodeProperties, size=(6, 4), category="text"),
     Kind("json", "JSON", JsonProperties, size=(6, 4), category="data"),
+    Kind("custom", "Custom", CustomProperties, VALUE, CHANGE, (6, 4), category="data"),
     Kind("divider", "Divider", DividerProperties, size=(12, 1), category="layout"),
 )

@@ -14,6 +14,7 @@ from .chart import Chart
 from .code import Code
 from .containers import Card, Container, Form, Group, Modal, Tabs, with_visible
 from .controls import Alert, Button, Divider, Image, Metric, Progress, Text
+from .custom import Custom
 from .fields import (
     CameraInput,
     Checkbox,
@@ -47,6 +48,7 @@ DRAWN: dict[str, type[ViewComponent]] = {
         Chat,
         Checkbox,
         Code,
+        Custom,
         Date,
         Divider,
         Dropdown,

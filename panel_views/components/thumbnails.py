@@ -67,6 +67,7 @@ _BODIES = {
     "map": '<path d="M24 28s9-8 9-15a9 9 0 0 0-18 0c0 7 9 15 9 15Z"/><circle cx="24" cy="13" r="3"/>',
     "chat": '<path d="M6 5h24v13H14l-5 4v-4H6Z"/><path d="M34 12h8v12h-3v4l-5-4H22v-3"/>',
     "log": '<rect x="6" y="4" width="36" height="24" rx="3"/><path d="m12 11 4 4-4 4M20 20h10"/>',
+    "custom": '<path d="M20 6h8v6h6v8h-6v6h-8v-6h-6v-8h6Z"/>',
     "iframe": (
         '<rect x="6" y="4" width="36" height="24" rx="3"/><path d="M6 11h36M11 7.500h.1M15 7.500h.1"/>'
         '<path d="m21 16-4 4 4 4M27 16l4 4-4 4"/>'

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 from ..components.data_kinds import Column
 from ..components.field_kinds import Example, Option, StoredUpload
 from ..components.media_kinds import Mark, Message
+from .authored import Authored
 from .base import Children, Component, Does, Reads
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Code",
     "Column",
     "Container",
+    "Custom",
     "Date",
     "Divider",
     "Dropdown",
@@ -239,6 +241,22 @@ class Container(Part):
     _: KW_ONLY
     title: str | Reads = ""
     description: str | Reads = ""
+
+
+@dataclass(eq=False)
+class Custom(Authored, Part):
+    """A component that an author wrote in Python and JavaScript, and pushed by `Client().push_component(...)`."""
+
+    type: ClassVar[str] = "custom"
+
+    component: str | Reads = ""
+    _: KW_ONLY
+    label: str | Reads = ""
+    props: Mapping[str, Any] | Reads | None = None
+    value: Any = None
+    data: Any = None
+    disabled: bool | Reads = False
+    on_change: Does = ()
 
 
 @dataclass(eq=False)

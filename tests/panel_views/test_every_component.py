@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.errors import DefinitionError, Fault
 from prefect_worklets.panel_views.checks import parse
 from prefect_worklets.panel_views.components.base import Events
 from prefect_worklets.panel_views.components.grid import DRAWN
 from prefect_worklets.panel_views.components.kinds import KINDS
+from prefect_worklets.panel_views.custom import push
 from prefect_worklets.panel_views.document import Component
 from pydantic import ValidationError
 
@@ -146,10 +148,15 @@ def test_what_a_browser_sends_is_checked(type: str) -> None:
 def test_no_component_runs_hostile_text(visitor: Any, instance: Any) -> None:
     from .test_browser import PATIENCE, opened, part, sign_in
 
+    author = Access(instance.store).ensure_user("author", "builder")
+    schema = {"type": "object", "properties": {"value": {"default": ""}, "data": {"default": ""}}}
+    script = "export default ({ root }) => (props) => { root.textContent = JSON.stringify(props) }"
+    push(instance.store, {"name": "all", "title": "All", "properties": schema, "script": script}, author)
     parts = [
         {"id": type, "type": type, "at": {"y": 4 * row, "h": 4}, "properties": hostile_properties(type)}
         for row, type in enumerate(sorted(KINDS))
     ]
+    next(part for part in parts if part["type"] == "custom")["properties"].update(component="all", props=None)
     instance.publish({"slug": "hostile-all", "title": HOSTILE, "pages": [{"components": parts}]})
     sign_in(visitor, instance, "lea")
     page = opened(visitor, instance, "hostile-all")
