@@ -22,7 +22,7 @@ from .isolation import SourceTree
 from .project_hosts import ProjectHosts, Tree
 from .remote import RemoteWorklet
 from .requesting import host_fault
-from .view_definition import ViewDefinition
+from .view_definition import ComponentDefinition, ViewDefinition
 from .worklet import Worklet
 
 VIEWS_FOLDER = "views"
@@ -40,12 +40,14 @@ class Project:
         content_hash: of its files.
         worklets: by name; those of modules with requirements of their own stand in for the ones in their process.
         views: documents: of `views/*.json` by file name without suffix, and what `pw.view` wrote by slug.
+        components: of views, by name: the classes of authors that the modules have or import.
     """
 
     folder: Path
     content_hash: str
     worklets: dict[str, Worklet[Any, Any] | RemoteWorklet] = field(default_factory=dict)
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
+    components: dict[str, dict[str, Any]] = field(default_factory=dict)
     tree: SourceTree | None = None
 
     def graph(self, name: str) -> GraphDocument:
@@ -330,6 +332,9 @@ def _collect(module: ModuleType, path: Path, project: Project, faults: list[Faul
                 what = f"another view is named {value.slug!r}."
                 faults.append(definition_fault(what, place=value.place, fix="give one of them another name"))
             continue
+        if isinstance(value, type) and issubclass(value, ComponentDefinition):
+            _collect_component(value, path, project, faults)
+            continue
         if not isinstance(value, Worklet) or value.function.__module__ != module.__name__:
             continue
         other = project.worklets.get(value.name)
@@ -342,6 +347,21 @@ def _collect(module: ModuleType, path: Path, project: Project, faults: list[Faul
                 )
             )
         project.worklets[value.name] = value
+
+
+def _collect_component(found: type[ComponentDefinition], path: Path, project: Project, faults: list[Fault]) -> None:
+    try:
+        definition = found.definition()
+    except DefinitionError as error:
+        # Each module that imports the class has it.
+        faults += [fault for fault in error.faults if fault not in faults]
+        return
+    if definition is None:
+        return
+    other = project.components.setdefault(definition["name"], definition)
+    if other != definition:
+        what = f"another component is named {definition['name']!r}."
+        faults.append(definition_fault(what, place=Place(str(path), 1), fix="give one of the classes another name"))
 
 
 def limit_requests(project: Project, faults: list[Fault]) -> None:

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 _PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _KEPT_UNUSED = 4
-# Takes the views of a push into the same transaction: (session, documents by name, who pushed).
+# Takes the views of a push, or their components, into the same transaction: (session, documents by name, who pushed).
 TakeViews = Callable[[Session, Mapping[str, dict[str, Any]], str | None], None]
 
 
@@ -75,6 +75,7 @@ class Registry:
         folder: where pushed sources lie, one folder a content hash.
         take_views: gets the views of a push, in the push's own transaction; raising undoes the push.
         hosts: the processes of projects with requirements of their own.
+        take_components: gets the components of views that authors define, before the views, in the same transaction.
         starting: what was live before is not loaded yet, so that a name which isn't here may come.
     """
 
@@ -82,6 +83,7 @@ class Registry:
     folder: Path
     take_views: TakeViews | None = None
     hosts: ProjectHosts | None = None
+    take_components: TakeViews | None = None
     starting: bool = False
     live: dict[str, LiveWorklet] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
@@ -232,6 +234,8 @@ class Registry:
                 row, version, created = self._store_version(session, loaded, name, project, by, draft)
                 rows.append(row)
                 pushed.append(PushedVersion(name, version, created, live=row.live_version == version))
+            if self.take_components is not None and loaded.components and not draft:
+                self.take_components(session, loaded.components, by)
             if self.take_views is not None and loaded.views and not draft:
                 self.take_views(session, loaded.views, by)
         return pushed, rows

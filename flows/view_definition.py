@@ -1,4 +1,4 @@
-"""What a project's module defines a view by. The room of the views makes it; a project only finds it."""
+"""What a project's module defines views and their components by. The room of the views makes it; a project finds it."""
 
 from __future__ import annotations
 
@@ -15,3 +15,12 @@ class ViewDefinition:
     slug: str
     document: dict[str, Any]
     place: Place
+
+
+class ComponentDefinition:
+    """Base of the classes by which authors define components of views."""
+
+    @classmethod
+    def definition(cls) -> dict[str, Any] | None:
+        """The component as plain JSON, its script with it; None for a base. Raises DefinitionError with every fault."""
+        return None

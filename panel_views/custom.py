@@ -151,25 +151,30 @@ def _short(text: str) -> str:
 
 def push(store: Store, value: Any, by: Principal) -> tuple[CustomDefinition, int]:
     """Make a definition the one that counts; its version. The same as before is no new one. Raises DefinitionError."""
-    definition = read_definition(value)
     with store.session() as session:
-        newest = _newest(session, definition.name)
-        if newest is not None and newest.definition == _described(definition) and newest.script == definition.script:
-            return definition, newest.number
-        number = (newest.number if newest is not None else 0) + 1
-        session.add(
-            ViewComponent(
-                name=definition.name,
-                number=number,
-                hash=definition.hash,
-                definition=_described(definition),
-                script=definition.script,
-                created_by=by.id,
-                created_by_name=by.name,
-                created_at=now(),
-            )
+        return push_in(session, value, by.id, by.name)
+
+
+def push_in(session: Session, value: Any, by: str | None, by_name: str) -> tuple[CustomDefinition, int]:
+    """The same inside a transaction that is under way."""
+    definition = read_definition(value)
+    newest = _newest(session, definition.name)
+    if newest is not None and newest.definition == _described(definition) and newest.script == definition.script:
+        return definition, newest.number
+    number = (newest.number if newest is not None else 0) + 1
+    session.add(
+        ViewComponent(
+            name=definition.name,
+            number=number,
+            hash=definition.hash,
+            definition=_described(definition),
+            script=definition.script,
+            created_by=by,
+            created_by_name=by_name,
+            created_at=now(),
         )
-        return definition, number
+    )
+    return definition, number
 
 
 def listed(store: Store) -> list[dict[str, Any]]:

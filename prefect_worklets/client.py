@@ -213,10 +213,12 @@ class Client:
     def push_component(self, component: type[Custom] | Mapping[str, Any]) -> dict[str, Any]:
         """Push a component that you wrote (a subclass of `pw.ui.Custom`), or its definition; tells name and version.
 
+        `worklets push` does the same for the classes that a project's views have.
+
         Raises DefinitionError with every fault.
         """
         definition = component.definition() if isinstance(component, type) else component
-        pushed: dict[str, Any] = self._connection.post("/api/views/custom", dict(definition))
+        pushed: dict[str, Any] = self._connection.post("/api/views/custom", dict(definition or {}))
         return pushed
 
     def components(self) -> list[dict[str, Any]]:

@@ -54,6 +54,7 @@ from .flows.submitted import SubmittedRuns
 from .flows.trying import NodeTrial
 from .flows.versions import WorkletVersions
 from .panel_views.checks import parse
+from .panel_views.custom import push_in
 from .panel_views.frames import FrameOrigins
 from .panel_views.publishing import publish_in
 from .settings import Settings
@@ -102,7 +103,9 @@ class Parts:
             variables={"WORKLETS_DATABASE_URL": settings.store_url},
         )  # fmt: skip
         self.frames = FrameOrigins(settings.frame_origins)
-        self.registry = Registry(self.store, data.projects, partial(take_views, self.frames), self.hosts)
+        self.registry = Registry(
+            self.store, data.projects, partial(take_views, self.frames), self.hosts, take_components
+        )
         self.journal = Journal(data.journal, blanks=self.blanks)
         self.recent = RecentRuns(blanks=self.blanks)
         self.run_meters: Meters[tuple[str, str]] = Meters()
@@ -201,3 +204,9 @@ def take_views(frames: FrameOrigins, session: Session, documents: Mapping[str, d
         document = parse(given)
         frames.check(document)
         publish_in(session, document, by, by_name="a push", source="project")
+
+
+def take_components(session: Session, components: Mapping[str, dict[str, Any]], by: str | None) -> None:
+    """Push the components of a project's views in the push's own transaction. Raises DefinitionError."""
+    for definition in components.values():
+        push_in(session, definition, by, "a push")

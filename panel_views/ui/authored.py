@@ -15,13 +15,14 @@ from pydantic.errors import PydanticUserError
 
 from ...connectors.errors import DefinitionError
 from ...flows.faults import DefinitionFault, Place, definition_fault
+from ...flows.view_definition import ComponentDefinition
 from ..declarations import BINDABLE, COMPONENT_NAME, MAX_SCRIPT, RESERVED
 from .base import Reads
 
 _MISSING = object()
 
 
-class Authored:
+class Authored(ComponentDefinition):
     """Base of `pw.ui.Custom`.
 
     A subclass says what its component is: `esm` is the script beside the class's file (or the script's text), and each
@@ -36,10 +37,13 @@ class Authored:
             cls.__init__ = _begin  # type: ignore[method-assign]  # the generated one knows no fields of an author's
 
     @classmethod
-    def definition(cls) -> dict[str, Any]:
-        """What a push sends: name, properties and script. Raises DefinitionError with every fault."""
+    def definition(cls) -> dict[str, Any] | None:
+        """What a push sends: name, properties and script; None for `pw.ui.Custom` itself.
+
+        Raises DefinitionError with every fault.
+        """
         if _is_ours(cls):
-            raise DefinitionError("pw.ui.Custom itself is no component; subclass it.")
+            return None
         faults: list[DefinitionFault] = []
         definition = {
             "name": _name(cls, faults),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,12 +14,15 @@ from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.errors import DefinitionError, WorkletsError
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.connectors.web import Guard, problem_response
+from prefect_worklets.flows.bundle import pack
+from prefect_worklets.flows.registry import Registry
 from prefect_worklets.panel_views import api
 from prefect_worklets.panel_views.cells import Cell
 from prefect_worklets.panel_views.components.base import Events
 from prefect_worklets.panel_views.components.custom import Custom
-from prefect_worklets.panel_views.custom import CustomDefinition, read_definition, script_of
+from prefect_worklets.panel_views.custom import CustomDefinition, listed, read_definition, script_of
 from prefect_worklets.panel_views.document import Component
+from prefect_worklets.panel_views.frames import FrameOrigins
 from prefect_worklets.panel_views.publishing import publish
 from pydantic import Field
 from starlette.applications import Starlette
@@ -26,6 +30,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import prefect_worklets as pw
+from prefect_worklets.parts import take_components, take_views
 
 SCRIPT = "export default ({ root }) => (props) => { root.textContent = props.value }\n"
 HOSTILE = "</script><script>window.hit=1</script><img src=x onerror=window.hit=1>"
@@ -46,7 +51,7 @@ class Broad(Dial):
 
 
 def pushed(**changes: Any) -> dict[str, Any]:
-    return {**Dial.definition(), **changes}
+    return {**(Dial.definition() or {}), **changes}
 
 
 def view(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -92,8 +97,7 @@ class TestTheClass:
             assert part in said
 
     def test_the_base_is_no_component(self) -> None:
-        with pytest.raises(DefinitionError, match="subclass it"):
-            pw.ui.Custom.definition()
+        assert pw.ui.Custom.definition() is None
 
 
 class TestADefinition:
@@ -154,8 +158,8 @@ class TestPushing:
         assert again.json() == first.json(), "the same is no new version"
         other = await client.post("/api/views/custom", json=pushed(script=SCRIPT + "// new\n"), headers=builder)
         assert other.json()["version"] == 2
-        (listed,) = (await client.get("/api/views/custom", headers=key(store, "viewer"))).json()["components"]
-        assert (listed["name"], listed["version"], listed["by"]) == ("dial", 2, "builder")
+        (known,) = (await client.get("/api/views/custom", headers=key(store, "viewer"))).json()["components"]
+        assert (known["name"], known["version"], known["by"]) == ("dial", 2, "builder")
         assert script_of(store, first.json()["hash"]) == SCRIPT, "pages that are open have the script of before"
         assert (await client.delete("/api/views/custom/dial", headers=builder)).status_code == 200
         assert (await client.delete("/api/views/custom/dial", headers=builder)).status_code == 404
@@ -233,3 +237,43 @@ def test_a_view_in_the_store_goes_through_json(store: Store) -> None:
     """What Python code writes is what a document says."""
     with pytest.raises(DefinitionError, match="there is no component named 'dial'"):
         publish(store, json.loads(json.dumps(pw.view("dials", [pw.page("D", [Dial()])]).document)))
+
+
+PROJECT = {
+    "dials.py": (
+        "import prefect_worklets as pw\n\n\n"
+        "class Dial(pw.ui.Custom):\n    esm = 'dial.js'\n    value: int = 3\n"
+    ),
+    "board.py": (
+        "import prefect_worklets as pw\nfrom dials import Dial\n\n"
+        "home = pw.view('board', [pw.page('Board', [Dial(label='Speed')])])\n"
+    ),
+    "dial.js": SCRIPT,
+}  # fmt: skip
+
+
+class TestAProject:
+    def push(self, store: Store, folder: Path, **changes: str) -> None:
+        source = folder / f"source-{len(list(folder.iterdir()))}"
+        source.mkdir()
+        for name, text in {**PROJECT, **changes}.items():
+            (source / name).write_text(text)
+        registry = Registry(
+            store, folder / "projects", partial(take_views, FrameOrigins()), take_components=take_components
+        )
+        registry.push(pack(source), "demo")
+
+    def test_its_components_are_pushed_with_its_views(self, store: Store, tmp_path: Path) -> None:
+        self.push(store, tmp_path)
+        (first,) = listed(store)
+        assert (first["name"], first["version"], first["by"]) == ("dial", 1, "a push")
+        self.push(store, tmp_path)
+        self.push(store, tmp_path, **{"dial.js": SCRIPT + "// turned\n"})
+        assert [each["version"] for each in listed(store)] == [2]
+
+    def test_a_fault_of_a_component_undoes_the_push(self, store: Store, tmp_path: Path) -> None:
+        with pytest.raises(DefinitionError, match="it has no default export"):
+            self.push(store, tmp_path, **{"dial.js": "window.hit = 1"})
+        with pytest.raises(DefinitionError, match=r"dials.py:4: its script .*can't be read"):
+            self.push(store, tmp_path, **{"dials.py": PROJECT["dials.py"].replace("dial.js", "gone.js")})
+        assert listed(store) == []
