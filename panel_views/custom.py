@@ -237,6 +237,8 @@ def _use_faults(
     definition: CustomDefinition | None, properties: Mapping[str, Any], bindings: Mapping[str, Any]
 ) -> Iterator[Fault]:
     name = str(properties.get("component", ""))
+    if "component" in bindings:
+        yield Fault(("bindings", "component"), "which component it is can't be bound", "binding", "write its name")
     if definition is None:
         what = f"there is no component named {name!r}" if name else "it says not which component it is"
         yield Fault(("properties", "component"), what, "unknown", "push it: `pw.Client().push_component(THE_CLASS)`")

@@ -11,13 +11,14 @@ from sqlmodel import col, select
 from ..connectors.errors import NotFound
 from ..connectors.store import Store
 from ..connectors.tables import Model, ModelVersion, TableRow, Worklet, WorkletVersion
+from .custom import listed
 
 # How many of a table's newest rows are looked at for its columns.
 _ROWS = 20
 
 
 def sources(store: Store) -> dict[str, Any]:
-    """Worklets, models and tables by name. Blocking."""
+    """Worklets, models, tables, and the components of authors, by name. Blocking."""
     worklets = [_worklet(worklet, version) for worklet, version in live_worklets(store)]
     saved = {table for worklet in worklets for table in worklet["tables"]}
     with store.read() as session:
@@ -46,6 +47,7 @@ def sources(store: Store) -> dict[str, Any]:
             for model in models
         ],
         "tables": tables,
+        "components": [{"name": one["name"], "title": one["title"]} for one in listed(store)],
     }
 
 

@@ -115,7 +115,8 @@ class DividerProperties(Properties):
 class CustomProperties(Properties):
     """A component that an author wrote in Python and JavaScript, and pushed by `Client().push_component(...)`."""
 
-    component: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,62})?$")] = ""
+    # `names` tells the builder what to offer.
+    component: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,62})?$", json_schema_extra={"names": "custom"})
     label: Label = ""
     props: Annotated[dict[str, JsonValue], AfterValidator(_small)] | None = None
     value: SmallJson = None

@@ -24,6 +24,7 @@ from prefect_worklets.panel_views.custom import CustomDefinition, listed, read_d
 from prefect_worklets.panel_views.document import Component
 from prefect_worklets.panel_views.frames import FrameOrigins
 from prefect_worklets.panel_views.publishing import publish
+from prefect_worklets.panel_views.sources import sources
 from pydantic import Field
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -180,15 +181,18 @@ class TestPushing:
     async def test_a_view_is_checked_by_it(self, client: httpx.AsyncClient, store: Store) -> None:
         builder = key(store, "builder")
         bad = view({"component": "dial", "value": 12, "props": {"unit": 3, "colour": "red"}},
-                   bindings={"data": {"param": "x"}})  # fmt: skip
+                   bindings={"data": {"param": "x"}, "component": {"param": "y"}})  # fmt: skip
         answer = await client.post("/api/views", json=bad, headers=builder)
-        assert [tuple(each["loc"][4:]) for each in answer.json()["errors"]] == [("properties", "component")]
+        assert [tuple(each["loc"][4:]) for each in answer.json()["errors"]] == [
+            ("bindings", "component"),
+            ("properties", "component"),
+        ]
         await client.post("/api/views/custom", json=pushed(), headers=builder)
         answer = await client.post("/api/views", json=bad, headers=builder)
         assert answer.status_code == 400
         assert {tuple(each["loc"][4:]) for each in answer.json()["errors"]} == {
             ("properties", "value"), ("properties", "props", "colour"), ("properties", "props", "unit"),
-            ("bindings", "data"),
+            ("bindings", "data"), ("bindings", "component"),
         }  # fmt: skip
         good = view({"component": "dial", "value": 9, "props": {"unit": HOSTILE}})
         assert (await client.post("/api/views", json=good, headers=builder)).status_code == 201
@@ -270,6 +274,7 @@ class TestAProject:
         self.push(store, tmp_path)
         self.push(store, tmp_path, **{"dial.js": SCRIPT + "// turned\n"})
         assert [each["version"] for each in listed(store)] == [2]
+        assert sources(store)["components"] == [{"name": "dial", "title": "Dial"}], "the builder offers it"
 
     def test_a_fault_of_a_component_undoes_the_push(self, store: Store, tmp_path: Path) -> None:
         with pytest.raises(DefinitionError, match="it has no default export"):

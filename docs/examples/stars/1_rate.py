@@ -14,7 +14,7 @@ class Stars(pw.ui.Custom):
 
 # --8<-- [end:class]
 # --8<-- [start:view]
-stars = Stars(label="How was the soup?", most=7)
+stars = Stars(label="How was the soup?", most=7, height=2)
 said = pw.ui.Text(pw.ui.expr("'You gave ' + str(stars) + ' of 7'", stars=stars))
 view = pw.view("soup", [pw.page("Soup", [stars, said])])
 

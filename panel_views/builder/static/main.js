@@ -160,6 +160,7 @@ function nudge(x, y, resize) {
 
 function choicesFor(name, schema) {
   if (schema.enum) return null
+  if (schema.names === "custom") return known.components.map((one) => [one.name, one.title])
   if (name === "worklet") return known.worklets.map((one) => [one.name, one.name])
   if (name === "table") return known.tables.map((one) => [one.name, one.name])
   if (name === "model") return known.models.map((one) => [one.name, one.name])
