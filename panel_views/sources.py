@@ -1,4 +1,4 @@
-"""What a view can be connected to: worklets, models and tables, with their fields. For the builder."""
+"""What a view can be connected to: worklets, models and tables, with their fields, and views. For the builder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from ..connectors.errors import NotFound
 from ..connectors.store import Store
-from ..connectors.tables import Model, ModelVersion, TableRow, Worklet, WorkletVersion
+from ..connectors.tables import Model, ModelVersion, TableRow, View, ViewVersion, Worklet, WorkletVersion
 from .custom import listed
 
 # How many of a table's newest rows are looked at for its columns.
@@ -18,7 +18,7 @@ _ROWS = 20
 
 
 def sources(store: Store) -> dict[str, Any]:
-    """Worklets, models, tables, and the components of authors, by name. Blocking."""
+    """Worklets, models, tables, published views, and the components of authors, by name. Blocking."""
     worklets = [_worklet(worklet, version) for worklet, version in live_worklets(store)]
     saved = {table for worklet in worklets for table in worklet["tables"]}
     with store.read() as session:
@@ -48,7 +48,29 @@ def sources(store: Store) -> dict[str, Any]:
         ],
         "tables": tables,
         "components": [{"name": one["name"], "title": one["title"]} for one in listed(store)],
+        "views": _views(store),
     }
+
+
+def _views(store: Store) -> list[dict[str, Any]]:
+    """The published views with the pages that one can go to, and these pages' parameters."""
+    with store.read() as session:
+        query = select(View, ViewVersion.document).join(
+            ViewVersion,
+            (col(ViewVersion.view_slug) == col(View.slug)) & (col(ViewVersion.number) == col(View.published)),
+        )
+        found = session.execute(query.order_by(View.title)).all()
+    return [
+        {
+            "slug": view.slug,
+            "title": view.title,
+            "pages": [
+                {"id": page.get("id", "main"), "title": page.get("title", ""), "params": page.get("params", [])}
+                for page in document["pages"]
+            ],
+        }
+        for view, document in found
+    ]
 
 
 def live_worklets(store: Store) -> list[tuple[Worklet, WorkletVersion]]:

@@ -243,6 +243,27 @@ class TestHands:
         found = parts(server, desk)["rows"]["properties"]["columns"]
         assert found == [{"name": "one"}, {"name": "two", "title": "Two", "decimals": 2, "format": "number"}]
 
+    def test_a_step_leads_to_a_page_of_another_view(self, server: Server, hands: BuilderHands, desk: str) -> None:
+        pages = [{"id": "list", "title": "List"}, {"id": "one", "title": "One", "params": [{"name": "number"}]}]
+        other = {"slug": f"{desk}-two", "title": f"Two of {desk}", "pages": pages}
+        with server.client() as client:
+            assert client.post("/api/views", json=other).status_code == 201
+        hands.open(desk)
+        hands.select("a")
+        hands.add_step("Go to a page")
+        step = hands.page.locator(".step")
+        step.get_by_label("View").select_option(label=other["title"])
+        step.get_by_label("Page").select_option(label="One")
+        step.get_by_role("button", name="Connect number to data").click()
+        picker = hands.page.locator(".picker")
+        hands.page.get_by_role("tab", name="Component", exact=True).click()
+        picker.get_by_text("a.value").click()
+        hands.settled()
+        (step_,) = parts(server, desk)["a"]["actions"]["change"]
+        assert step_ == {
+            "do": "navigate", "view": other["slug"], "page": "one", "params": {"number": {"component": "a"}},
+        }  # fmt: skip
+
     def test_pages_worklets_and_versions(self, server: Server, hands: BuilderHands, desk: str) -> None:
         page = hands.page
         hands.open(desk)

@@ -12,7 +12,7 @@ from prefect_worklets.connectors.tables import Project, TableRow, Worklet, Workl
 from prefect_worklets.panel_views.checks import parse
 from prefect_worklets.panel_views.drafts import Drafts
 from prefect_worklets.panel_views.operations import read_operations
-from prefect_worklets.panel_views.publishing import published
+from prefect_worklets.panel_views.publishing import publish, published
 from prefect_worklets.panel_views.sources import sources
 from prefect_worklets.panel_views.templates import (
     TEMPLATES,
@@ -83,6 +83,18 @@ def test_what_there_is(filled: Store) -> None:
     assert [(one["name"], one["rows"], one["columns"]) for one in found["tables"]] == [
         ("notes", 1, ["text", "score"]),
         ("stylized", 0, []),
+    ]
+    pages = [{"params": [{"name": "number"}]}, {"id": "more", "title": "More"}]
+    publish(filled, {"slug": "shop", "title": "Shop", "pages": pages})
+    assert sources(filled)["views"] == [
+        {
+            "slug": "shop",
+            "title": "Shop",
+            "pages": [
+                {"id": "main", "title": "", "params": [{"name": "number"}]},
+                {"id": "more", "title": "More", "params": []},
+            ],
+        }
     ]
 
 

@@ -88,6 +88,8 @@ function stepForm(context, first, change) {
   const set = (name, value) => {
     const next = { ...action, [name]: value }
     if (name === "worklet" && "input" in def.properties) next.input = { ...guessed(context, value) }
+    if (action.do === "navigate" && name === "view") delete next.page // of the other view
+    if (action.do === "navigate" && name !== "params") next.params = {}
     if (value === undefined || value === null) delete next[name]
     action = next
     change(next)
@@ -114,21 +116,27 @@ function stepField(context, action, name, schema, set) {
     const pick = control({ type: "string" }, {}, action[name], (value) => set(name, value), { label: words(name), choices: options })
     return field(name === "into" ? "Answer into" : name === "progress" ? "Progress into" : "State", h("div", { class: "with-button" }, pick, iconButton("plus", "New state", (press) => newState(context, press.currentTarget, (key) => set(name, key)))))
   }
-  return field(words(name), control(schema, context.schema, action[name], (value) => set(name, value), { label: words(name), choices: choicesOf(context, action.do, name, found) }))
+  return field(words(name), control(schema, context.schema, action[name], (value) => set(name, value), { label: words(name), choices: choicesOf(context, action.do, name, found, action) }))
 }
 
-// A step that saves does so into a table that the view declares; others read any.
-function choicesOf(context, step, name, schema) {
+// A step that saves does so into a table that the view declares; others read any. One that goes to another view names
+// a page of that one.
+function choicesOf(context, step, name, schema, action = {}) {
+  if (step === "navigate" && name === "view") return [[undefined, "This view"], ...others(context).map((view) => [view.slug, view.title])]
+  if (step === "navigate" && name === "page") return [[undefined, "Its first page"], ...pagesOf(context, action.view).map((page) => [page.id, page.title || page.id])]
   if (step === "save" && name === "table") return (context.view().tables ?? []).map((table) => [table.name, table.name])
   return context.choicesFor(name, schema)
 }
 
-// The names that a step's values go to: a worklet's inputs, the parameters of a page of this view.
+const others = (context) => (context.sources().views ?? []).filter((view) => view.slug !== context.view().slug)
+const pagesOf = (context, view) => (view && view !== context.view().slug ? others(context).find((each) => each.slug === view)?.pages ?? [] : context.view().pages)
+
+// The names that a step's values go to: a worklet's inputs, the parameters of a page.
 function wanted(context, action) {
   if (action.do === "save") return (context.view().tables ?? []).find((table) => table.name === action.table)?.columns ?? []
   if (action.do !== "navigate") return context.sources().worklets.find((each) => each.name === action.worklet)?.input ?? []
-  const { pages } = context.view()
-  return action.view ? [] : (pages.find((page) => page.id === action.page) ?? pages[0]).params ?? []
+  const pages = pagesOf(context, action.view)
+  return (pages.find((page) => page.id === action.page) ?? pages[0])?.params ?? []
 }
 
 // What a worklet is given: a line for each field of its input.
