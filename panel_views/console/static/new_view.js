@@ -6,7 +6,7 @@ const form = dialog.querySelector("form");
 const fields = form.elements;
 
 function fit() {
-  for (const box of form.querySelectorAll("[data-for]")) box.hidden = !box.dataset.for.split(" ").includes(fields.template.value);
+  for (const box of form.querySelectorAll("[data-for]")) box.hidden = box.dataset.for !== fields.template.value;
   const chosen = fields.template.value === "try-a-model" ? fields.worklet.value : fields.template.value === "review-inbox" ? fields.asking.value : fields.template.value === "table" ? fields.table.value : "";
   if (!fields.title.value || fields.title.dataset.guessed === fields.title.value) {
     fields.title.value = chosen ? chosen[0].toUpperCase() + chosen.slice(1).replace(/[_-]+/g, " ") : fields.title.dataset.guessed ? "" : fields.title.value;
