@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -193,21 +194,16 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-@pytest.fixture(scope="module")
-def frame_origins() -> list[str]:
-    """The sites that frames may show; a file of tests may have its own."""
-    return []
-
-
-@pytest.fixture(scope="module")
-def instance(tmp_path_factory: pytest.TempPathFactory, frame_origins: list[str]) -> Iterator[Instance]:
-    data = DataDirectory(tmp_path_factory.mktemp("views")).prepare()
+@contextlib.contextmanager
+def running_instance(folder: Path, frames: Sequence[str] = ()) -> Iterator[Instance]:
+    """Both processes, until the block ends."""
+    data = DataDirectory(folder).prepare()
     store = Store(data.database_url)
     store.migrate()
     publish(store, json.loads(STYLIZE.read_text()))
     write_examples(data.root / "demo")
     port, views_port = free_port(), free_port()
-    views = start_views(data, port, views_port, frames=frame_origins)
+    views = start_views(data, port, views_port, frames=frames)
     command = [sys.executable, str(HERE / "neighbour.py"), str(data.root), str(port), str(views_port)]
     with (data.root / "neighbour.log").open("ab") as log:
         neighbour = subprocess.Popen(command, stdout=log, stderr=log)
@@ -220,3 +216,20 @@ def instance(tmp_path_factory: pytest.TempPathFactory, frame_origins: list[str])
         stop(running.views)
         stop(neighbour)
         store.close()
+
+
+@pytest.fixture(scope="session")
+def shared_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """The instance of the files that neither stop it nor set it up in another way; each names its views as it likes."""
+    with running_instance(tmp_path_factory.mktemp("views")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def instance(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """What the tests of a file see: the shared one, unless the file says `INSTANCE_OF_ITS_OWN = True`."""
+    if not getattr(request.module, "INSTANCE_OF_ITS_OWN", False):
+        yield request.getfixturevalue("shared_instance")
+        return
+    with running_instance(tmp_path_factory.mktemp("views")) as running:
+        yield running

@@ -13,6 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 from .conftest import stop
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
+# Its views process is stopped and started again.
+INSTANCE_OF_ITS_OWN = True
 PATIENCE = 20_000
 HOSTILE = "<img src=x onerror=\"window.hit='img'\"><script>window.hit='script'</script>\"'>{{7*7}}"
 

@@ -18,6 +18,8 @@ from prefect_worklets.connectors.secret import derived_key
 from prefect_worklets.connectors.shares import Shares
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
+# Requests of strangers are counted for each address.
+INSTANCE_OF_ITS_OWN = True
 MS = 20_000
 
 

@@ -19,6 +19,7 @@ from prefect_worklets.panel_views.components.media import Iframe
 from prefect_worklets.panel_views.document import Component
 from prefect_worklets.panel_views.frames import FrameOrigins
 
+from .conftest import Instance, running_instance
 from .test_browser import PATIENCE, opened, part, sign_in
 
 LISTED = FrameOrigins(["https://grafana.example.com", "https://*.docs.example.com", "http://127.0.0.1:3000"])
@@ -158,8 +159,10 @@ def site() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def frame_origins(site: str) -> list[str]:
-    return [site]
+def instance(site: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """One that may show frames of the other site."""
+    with running_instance(tmp_path_factory.mktemp("views"), frames=[site]) as running:
+        yield running
 
 
 @pytest.mark.browser

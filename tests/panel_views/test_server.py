@@ -15,6 +15,8 @@ import websockets
 from prefect_worklets.connectors.access import Access
 
 pytestmark = pytest.mark.integration
+# What its list and its sessions hold is counted.
+INSTANCE_OF_ITS_OWN = True
 
 
 @pytest.fixture(scope="module")

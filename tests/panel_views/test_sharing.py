@@ -18,6 +18,8 @@ from prefect_worklets.connectors.secret import derived_key
 from prefect_worklets.connectors.shares import Shares
 
 pytestmark = pytest.mark.integration
+# Requests of strangers are counted for each address.
+INSTANCE_OF_ITS_OWN = True
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
 )

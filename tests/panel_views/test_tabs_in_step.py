@@ -15,6 +15,8 @@ from .conftest import free_port, start_views, stop, wait_for
 from .test_browser import PATIENCE, drawn, part, sign_in
 from .test_server import token_of
 
+# It gets a second views process.
+INSTANCE_OF_ITS_OWN = True
 TWIN = {
     "version": 1,
     "slug": "twin",
