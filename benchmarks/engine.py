@@ -18,7 +18,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from prefect_worklets.flows.engine import Engine, Execution
+from prefect_worklets.flows.engine import Engine
+from prefect_worklets.flows.execution import Execution
 
 import prefect_worklets as pw
 

@@ -30,6 +30,8 @@ _CAP_NS = 2_000_000
 _WAITS_NS = 20_000_000
 _WAITS_SHARE = 0.3
 _WEIGHT = 0.1
+# Asking for a thread's computing time is a system call. So it is asked only for the calls after one that took long.
+_WATCHED_CALLS = 64
 
 
 class Prediction(NamedTuple):
@@ -133,6 +135,7 @@ class InProcessSlot:
         self.quick: Callable[[Any], Prediction] | None = None
         self._average_ns = float(_CAP_NS)
         self._waits = 0.0
+        self._watched = _WATCHED_CALLS
 
     async def start(self) -> None:
         """Load the model in one of its threads."""
@@ -189,7 +192,8 @@ class InProcessSlot:
 
         Of `calls` that are asked together a failure is not counted: each is asked again.
         """
-        began, began_computing = time.perf_counter_ns(), time.thread_time_ns()
+        watched = self._watched > 0
+        began, began_computing = time.perf_counter_ns(), time.thread_time_ns() if watched else 0
         try:
             speaking.log = self.model.log
             outputs = self.model.loaded.predict(values)
@@ -201,10 +205,9 @@ class InProcessSlot:
             raise failure from error
         finally:
             speaking.log = None
-        computed, took = time.thread_time_ns() - began_computing, time.perf_counter_ns() - began
-        # On a busy machine the time that passes tells of other processes; so it is computing that counts.
-        self._waits += _WEIGHT * ((took > _WAITS_NS) - self._waits)
-        self._note((computed if self._waits < _WAITS_SHARE else took) // calls)
+        computed = time.thread_time_ns() - began_computing if watched else None
+        took = time.perf_counter_ns() - began
+        self._note_call(took, computed, calls)
         return outputs, took
 
     def answered(self, values: Mapping[str, Any], outputs: Any, took_ns: int) -> Prediction:
@@ -226,6 +229,18 @@ class InProcessSlot:
         except BadInput as error:
             self.served.fail(error)
             raise
+
+    def _note_call(self, took: int, computed: int | None, calls: int) -> None:
+        """On a busy machine the time that passes tells of other processes; so it is computing that counts."""
+        self._waits += _WEIGHT * ((took > _WAITS_NS) - self._waits)
+        waits = self._waits >= _WAITS_SHARE
+        if took > QUICK_NS * calls:
+            self._watched = _WATCHED_CALLS
+            if computed is None and not waits:
+                return  # it may have been another process; the next call tells
+        elif self._watched:
+            self._watched -= 1
+        self._note((took if waits or computed is None else computed) // calls)
 
     def _note(self, took_ns: int) -> None:
         self._average_ns += _WEIGHT * (min(took_ns, _CAP_NS) - self._average_ns)

@@ -64,6 +64,11 @@ class DataDirectory:
         return self.root / "run"
 
     @property
+    def dask(self) -> Path:
+        """What a local Dask cluster can't keep in memory."""
+        return self.root / "dask"
+
+    @property
     def environments(self) -> Path:
         """Virtual environments of models and worklets, by the hash of their lock."""
         return self.root / "environments"

@@ -234,6 +234,24 @@ class PrefectApi:
             if len(page) < _PAGE:
                 return found
 
+    async def create_logs(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Store log lines, all or none of them. Raises BadInput for those that Prefect refuses."""
+        await self._send("POST", "/logs/", lines)
+
+    async def log_lines(self, flow_run_ids: Iterable[str]) -> set[tuple[str, datetime, str]]:
+        """The (flow run, time, text) of the log lines that these flow runs have."""
+        found: set[tuple[str, datetime, str]] = set()
+        body: dict[str, Any] = {"logs": {"flow_run_id": {"any_": sorted(flow_run_ids)}}, "limit": _PAGE}
+        offset = 0
+        while True:
+            page = await self._send("POST", "/logs/filter", {**body, "offset": offset})
+            found |= {
+                (each["flow_run_id"], datetime.fromisoformat(each["timestamp"]), each["message"]) for each in page
+            }
+            offset += len(page)
+            if len(page) < _PAGE:
+                return found
+
     async def count_flow_runs(self, ids: Sequence[str]) -> int:
         """How many of these flow runs Prefect has."""
         count: int = await self._send("POST", "/flow_runs/count", {"flow_runs": {"id": {"any_": list(ids)}}})

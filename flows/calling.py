@@ -1,4 +1,4 @@
-"""Call nodes: another worklet as a step. It runs in the same process, as a run of its own that knows its parent."""
+"""Call nodes: another worklet as a step. It runs in the app, as a run of its own that knows its parent."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import inspect
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from pydantic import JsonValue
 
 from ..connectors.errors import BadInput, DefinitionError, NodeFailed, NotFound, SetupError, WorkletsError
 from .context import RunContext
+from .failures import error_record
 from .faults import DefinitionFault, Place, caller_place, definition_fault, did_you_mean
 from .graph import GraphDocument, GraphNode
 from .hints import Parameter, Shape
@@ -27,7 +29,7 @@ from .trace import current_trace
 
 if TYPE_CHECKING:
     from ..connectors.meters import Meters
-    from .engine import Execution
+    from .execution import Execution
     from .journal import Journal
     from .recent import RecentRuns
     from .registry import LiveWorklet, Registry
@@ -120,10 +122,13 @@ class CallStep(Step):
     def __init__(self, node: GraphNode, slot: int, inputs: Getter) -> None:
         super().__init__(node, slot)
         self._inputs = inputs
-        self._worklet = str(node.settings["worklet"])
         version = node.settings.get("version")
-        self._version = version if isinstance(version, int) else None
-        self._by_name = node.settings.get("by_name") is True
+        self._call = Call(
+            node.id,
+            str(node.settings["worklet"]),
+            version if isinstance(version, int) else None,
+            node.settings.get("by_name") is True,
+        )
 
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
         """The other worklet's result; its run is recorded.
@@ -133,24 +138,77 @@ class CallStep(Step):
             WorkletsError: what else it raised on purpose.
             SetupError: this process has no worklets to call.
         """
-        calls, engine = context.services.calls, context.engine
-        if calls is None or engine is None:
+        calls = context.services.calls
+        if calls is None or context.engine is None:
             raise SetupError(
-                f"Node {self.id!r} can't call the worklet {self._worklet!r} here; run it in the server (`worklets up`)."
+                f"Node {self.id!r} can't call the worklet {self._call.worklet!r} here; "
+                "run it in the server (`worklets up`)."
             )
-        chain = (*context.callers, context.worklet)
-        if self._worklet in chain or len(chain) >= MOST_DEEP:
-            raise self._wrong(f"calls go in a ring: {' → '.join((*chain, self._worklet))}")
+        given = self._inputs(values)
+        return await calls.result(self._call, given, await self._call.body(given, context), context)
+
+
+# In place of a value of which only the JSON is here.
+AS_JSON: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a called worklet gave: as JSON, and as a value where it ran in this process."""
+
+    output: bytes
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a call node asks for.
+
+    Attributes:
+        id: the node's.
+        worklet, version: whom it calls; None is the version that is live by then.
+        by_name: it is given an object with the other's inputs, and not the one input.
+    """
+
+    id: str
+    worklet: str
+    version: int | None
+    by_name: bool
+
+    async def body(self, given: Any, context: RunContext) -> bytes:
+        """What is given as JSON. Raises NodeFailed."""
         try:
-            live = await calls.find(self._worklet, self._version)
+            return as_json_bytes(await with_stored_images(given, context))
+        except Misfit as error:
+            raise self._wrong(f"its input is wrong: {error}") from None
+
+    async def run(self, context: RunContext, body: bytes, given: Any = AS_JSON) -> Answered:
+        """Run the other worklet to its end, and record its run.
+
+        Args:
+            context: of the run that calls.
+            body: the input as JSON.
+            given: the input as it is in this process.
+
+        Raises:
+            NodeFailed: there is no such worklet, it refuses its input, it would call itself, or it failed.
+            WorkletsError: what else it raised on purpose.
+            Suspended: it waits for a person.
+        """
+        calls, engine = context.services.calls, context.engine
+        assert calls is not None
+        assert engine is not None
+        chain = (*context.callers, context.worklet)
+        if self.worklet in chain or len(chain) >= MOST_DEEP:
+            raise self._wrong(f"calls go in a ring: {' → '.join((*chain, self.worklet))}")
+        try:
+            live = await calls.find(self.worklet, self.version)
         except NotFound as error:
             raise self._wrong(error.detail) from None
         child = engine.context(live.name, live.version, context.principal, self._child_id(context))
         child.callers = chain
         child.root = context.root or context.run_id
-        given = self._inputs(values)
-        body = await self._body(given, child)
-        inputs = await self._read(live, given, body)
+        inputs = self._read(live, given, body)
         if context.checkpoints is None:
             execution = live.worklet.execution(engine, inputs, child)
         else:
@@ -164,32 +222,30 @@ class CallStep(Step):
         digest = hashlib.sha256(f"{context.run_id}/{self.id}/{attempt}".encode()).hexdigest()
         return context.run_id[:12] + digest[:20]
 
-    async def _body(self, given: Any, child: RunContext) -> bytes:
-        try:
-            return as_json_bytes(await with_stored_images(given, child))
-        except Misfit as error:
-            raise self._wrong(f"its input is wrong: {error}") from None
-
-    async def _read(self, live: LiveWorklet, given: Any, body: bytes) -> list[Any]:
+    def _read(self, live: LiveWorklet, given: Any, body: bytes) -> list[Any]:
         contract = live.worklet.input
+        names = [each.name for each in live.graph.inputs]
+        if not self.by_name and len(names) != 1:
+            raise self._wrong(f"{live.name!r} takes {', '.join(names) or 'no input'}; give its inputs by name")
         try:
-            if not isinstance(contract, InputContract):  # in another process: what crosses is JSON
-                return contract.from_json(body)
-            if self._by_name:
-                return contract.from_call(given)
-            names = [each.name for each in live.graph.inputs]
-            if len(names) != 1:
-                raise self._wrong(f"{live.name!r} takes {', '.join(names) or 'no input'}; give its inputs by name")
-            return contract.from_call({names[0]: given})
+            if given is not AS_JSON and isinstance(contract, InputContract):
+                return contract.from_call(given if self.by_name else {names[0]: given})
+            if not self.by_name and contract.body is None:
+                body = b'{"%s":%s}' % (names[0].encode(), body)
+            return contract.from_json(body)
         except BadInput as error:
-            said = "; ".join(str(fault) for fault in error.faults) or error.detail
-            raise self._wrong(f"the worklet {live.name!r} refuses its input: {said}") from None
+            raise self._refused(live, error) from None
 
-    async def _ended(self, execution: Execution, live: LiveWorklet, context: RunContext, body: bytes) -> Any:
+    def _refused(self, live: LiveWorklet, error: BadInput) -> NodeFailed:
+        said = "; ".join(str(fault) for fault in error.faults) or error.detail
+        return self._wrong(f"the worklet {live.name!r} refuses its input: {said}")
+
+    async def _ended(self, execution: Execution, live: LiveWorklet, context: RunContext, body: bytes) -> Answered:
         calls = context.services.calls
         assert calls is not None
         started_us = time.time_ns() // 1000
         output: bytes | None = None
+        result = None
         try:
             if not execution.advance():
                 await execution.finish()
@@ -211,11 +267,14 @@ class CallStep(Step):
             execution.state, error = "failed", failure
             execution.error = failure
         await calls.record(_record(execution, live, context, started_us, body, output))
+        if isinstance(error, BadInput) and not execution.entries:  # read in its own process, before any node
+            raise self._refused(live, error)
         if error is not None:
             raise self._failed(error, live.name)
         if context.checkpoints is not None:
             await asyncio.to_thread(context.checkpoints.forget, execution.context.run_id)
-        return result if _is_here(live) else orjson.loads(output or b"null")
+        found = output or b"null"
+        return Answered(found, result if _is_here(live) else orjson.loads(found))
 
     def _failed(self, error: WorkletsError, name: str) -> WorkletsError:
         if not isinstance(error, NodeFailed):
@@ -228,7 +287,7 @@ class CallStep(Step):
 
     def _wrong(self, why: str) -> NodeFailed:
         return NodeFailed(
-            f"Node {self.id!r} can't call the worklet {self._worklet!r}: {why}", node=self.id, repeatable=False
+            f"Node {self.id!r} can't call the worklet {self.worklet!r}: {why}", node=self.id, repeatable=False
         )
 
 
@@ -239,7 +298,6 @@ def _is_here(live: LiveWorklet) -> bool:
 def _record(
     execution: Execution, live: LiveWorklet, parent: RunContext, started_us: int, body: bytes, output: bytes | None
 ) -> RunRecord:
-    from .engine import error_record
     from .node_details import details_of
 
     error = execution.error
@@ -312,6 +370,10 @@ class WorkletCalls:
         self._journal = journal
         self._recent = recent
         self._meters = meters
+
+    async def result(self, call: Call, given: Any, body: bytes, context: RunContext) -> Any:
+        """What the called worklet gives. Raises what `Call.run` raises."""
+        return (await call.run(context, body, given)).value
 
     async def find(self, name: str, version: int | None) -> LiveWorklet:
         """A worklet's live version, or a fixed one. Raises NotFound, Unavailable."""

@@ -9,7 +9,9 @@ from typing import Any
 
 from ..bentos.wire import WireError, decode, encode
 from ..connectors import errors
+from ..connectors.access import Principal, Role
 from ..connectors.errors import Fault, NodeFailed, TooMany, WorkletsError
+from .faults import DefinitionFault
 
 _LENGTH = struct.Struct("<Q")
 # A frame larger than this is no message of ours.
@@ -52,6 +54,30 @@ class Channel:
         self._writer.close()
 
 
+def _fault(entry: Mapping[str, Any]) -> Fault:
+    plain = (tuple(entry["loc"]), entry["msg"], entry.get("type", "invalid"), entry.get("fix"))
+    if "pointer" not in entry:
+        return Fault(*plain)
+    return DefinitionFault(*plain, entry["node"], entry["file"], entry["line"], entry["pointer"])
+
+
+def principal_data(principal: Principal | None) -> dict[str, Any] | None:
+    """Who started a run, as a part of a message."""
+    if principal is None:
+        return None
+    scopes = None if principal.scopes is None else sorted(principal.scopes)
+    return {"id": principal.id, "name": principal.name, "role": principal.role.name, "scopes": scopes}
+
+
+def principal_of(message: Mapping[str, Any] | None) -> Principal | None:
+    """Who started a run, from what `principal_data` sent."""
+    if message is None:
+        return None
+    scopes = message["scopes"]
+    known = None if scopes is None else frozenset(scopes)
+    return Principal(message["id"], message["name"], Role[message["role"]], known)
+
+
 class RemoteCause(Exception):
     """What was raised in another process, as its traceback tells it."""
 
@@ -69,19 +95,19 @@ def as_message(error: WorkletsError) -> dict[str, Any]:
         "faults": [fault.as_dict() for fault in error.faults],
         "node": getattr(error, "node", None),
         "cause": told,
+        "repeatable": getattr(error, "repeatable", True),
     }
 
 
 def as_error(message: Mapping[str, Any]) -> WorkletsError:
     """The error that `as_message` sent."""
     kind = _KINDS.get(message["kind"], WorkletsError)
-    faults = [
-        Fault(tuple(each["loc"]), each["msg"], each.get("type", "invalid"), each.get("fix"))
-        for each in message["faults"]
-    ]
+    faults = [_fault(each) for each in message["faults"]]
     error: WorkletsError
     if issubclass(kind, NodeFailed):
-        error = kind(message["detail"], node=message["node"] or "", faults=faults)
+        error = kind(
+            message["detail"], node=message["node"] or "", faults=faults, repeatable=message.get("repeatable", True)
+        )
     elif kind is TooMany:
         error = TooMany(message["detail"], wait=1.0)
     else:

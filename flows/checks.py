@@ -14,6 +14,7 @@ from .caching import faults_of as cache_faults_of
 from .faults import DefinitionFault, Place, definition_fault, did_you_mean, pointer_to
 from .graph import (
     ACTING_KINDS,
+    RUNNERS,
     AttributeStep,
     Branch,
     FromInput,
@@ -170,6 +171,9 @@ def _kinds_are_complete(document: GraphDocument) -> Iterator[DefinitionFault]:
             continue
         if node.kind == "map":
             arguments = frozenset(node.arguments)
+            if (runner := node.settings.get("runner")) is not None and runner not in RUNNERS:
+                fix = f"give one of {', '.join(RUNNERS)}, or leave it out for the server itself"
+                yield _at(document, node, f"its runner is {runner!r}.", fix, "settings", "runner")
         if node.kind == "decide" and node.settings.get("join"):
             arguments = _JOIN
         if node.kind == "decide" and isinstance(node.settings.get("equals"), list | dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -21,12 +22,14 @@ from .waiting import wait_for
 
 if TYPE_CHECKING:
     from ..connectors.tables import TableRow
+    from .calling import Call
     from .checkpoints import Checkpoints
     from .engine import Engine
     from .journal import RunRecord
     from .registry import LiveWorklet
     from .reviews import Reviews
     from .saving import SaveStep
+    from .sending import Elsewhere
 
 T = TypeVar("T")
 
@@ -65,6 +68,10 @@ class Models(Protocol):
 class Calls(Protocol):
     """Where call nodes find other worklets; `calling.WorkletCalls` is one."""
 
+    async def result(self, call: Call, given: Any, body: bytes, context: RunContext) -> Any:
+        """What the called worklet gives for a value, whose JSON is `body`. Raises what `Call.run` raises."""
+        ...
+
     async def find(self, name: str, version: int | None) -> LiveWorklet:
         """A worklet's live version, or a fixed one. Raises NotFound, Unavailable."""
         ...
@@ -86,6 +93,7 @@ class Services:
     calls: Calls | None = None
     secrets: Secrets | None = None
     reviews: Reviews | None = None
+    elsewhere: Elsewhere | None = None
 
 
 class RunContext:
@@ -137,7 +145,7 @@ class RunContext:
         # What people see of its nodes: failed attempts by node, and (µs, node, level, text) of what was logged.
         self.node: str | None = None  # whose quick code runs or ran last
         self.failures: dict[str, list[str]] | None = None
-        self.lines: list[tuple[int, str, str, str]] | None = None
+        self.lines: deque[tuple[int, str, str, str]] | None = None
         # Rows that save nodes have gathered, by the node's id; written when the run ends (flows/saving.py).
         self.unsaved: dict[str, tuple[SaveStep, list[TableRow]]] = {}
         self._began = time.perf_counter()

@@ -113,6 +113,8 @@ def _canonical_node(node: GraphNode) -> GraphNode:
     settings = {**_USUAL.get(node.kind, {}), **node.settings}
     if node.kind == "http":
         settings.pop("hosts", None)  # the project's own allow-list, not the worklet's
+    if node.kind == "map" and settings.get("runner") is None:
+        settings.pop("runner", None)
     arguments = {name: _canonical_argument(argument) for name, argument in node.arguments.items()}
     return node.model_copy(update={"settings": settings, "arguments": arguments})
 

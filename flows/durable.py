@@ -17,8 +17,10 @@ from prefect import Flow, State, Task, allow_failure
 
 from ..connectors.errors import TookTooLong
 from .context import RunContext, Services
-from .engine import Engine, pause_before, worth_repeating
+from .engine import Engine
+from .failures import pause_before, worth_repeating
 from .plan import Plan
+from .prefect_items import items_elsewhere
 from .steps import CodeStep, Step, Values, WrappedStep
 
 if TYPE_CHECKING:
@@ -37,11 +39,15 @@ def make_flow(worklet: Worklet[Any, Any], services: Callable[[], Services] | Non
     async def run(*args: Any, **kwargs: Any) -> Any:
         bound = worklet.shape.signature.bind(*args, **kwargs)
         inputs = worklet.input.from_call(bound.arguments)
-        engine = Engine(services=given())
+        elsewhere = items_elsewhere()
+        services = given()
+        engine = Engine(services=replace(services, elsewhere=elsewhere) if elsewhere is not None else services)
         try:
             result = await engine.run(_as_tasks(worklet.plan), inputs, engine.context(worklet.name, run_id=_run_id()))
         finally:
             engine.close()
+            if elsewhere is not None:
+                elsewhere.close()
         if result.error is not None:
             raise result.error
         return result.output

@@ -19,7 +19,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import col, select
 
-from ..connectors.errors import BadInput, Conflict, DefinitionError, NotFound
+from ..bentos.environments import check_requirements
+from ..connectors.errors import BadInput, Conflict, DefinitionError, NotFound, SetupError
 from ..connectors.store import Store
 from ..connectors.tables import Worklet as WorkletRow
 from ..connectors.tables import WorkletVersion
@@ -96,7 +97,6 @@ class Edits:
         Raises:
             BadInput: a new worklet can't be called so.
             NotFound: there is no such version.
-            Conflict: it can't be edited here.
         """
         if not _NAME.fullmatch(name):
             raise BadInput(f"{name[:64]!r} is no worklet's name; use letters, digits, - and _, at most 63.")
@@ -106,11 +106,6 @@ class Edits:
             files = {f"{module_name(name)}_nodes.py": _FIRST_CODE.format(name=name)}
         else:
             graph = GraphDocument.model_validate(self._versions.one(name, base).graph)
-            if graph.requirements:
-                raise Conflict(
-                    f"{name!r} has requirements of its own ({', '.join(graph.requirements)}), so that its code runs in "
-                    "another process; edit its sources and push them."
-                )
             document = written_document(graph)
             texts = {file: without_definition(text, name) for file, text in _texts(self._source(name, base)).items()}
             # The worklet's own function is written anew from the graph.
@@ -128,6 +123,7 @@ class Edits:
         if document is not None:
             told = {fault.pointer for fault in faults}
             faults += [each for each in _code_faults(document, functions, draft.files) if each.pointer not in told]
+            faults += _requirement_faults(document)
         return Checked(document, faults, functions)
 
     @contextmanager
@@ -154,9 +150,19 @@ class Edits:
                     _write(folder / file, path.read_bytes())
             for file, text in draft.files.items():
                 _write(folder / file, text.encode())
-            yield folder, import_document(document or draft.document, folder, replace=True)
+            yield folder, self._written(document or draft.document, requirements_of(draft), folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _written(self, document: dict[str, Any], requirements: tuple[str, ...], folder: Path) -> Path:
+        """The module with the worklet; its code runs in the worklet's own environment, if it has one."""
+        if not requirements:
+            return import_document(document, folder, replace=True)
+        hosts = self._registry.hosts
+        if hosts is None:
+            raise SetupError("A worklet with requirements of its own is edited in the server (`worklets up`).")
+        module: Path = hosts.wait(hosts.compose(requirements, document, folder))
+        return module
 
     def save(self, name: str, draft: Draft, by: str | None, *, publish: bool) -> PushedVersion:
         """Push the draft: as a version that answers at once, or as a draft.
@@ -226,6 +232,20 @@ class Edits:
         if folder is None:
             raise NotFound(f"The source of version {number} of {name!r} is not kept any more.")
         return folder
+
+
+def requirements_of(draft: Draft) -> tuple[str, ...]:
+    """What the draft's worklet requires. Raises DefinitionError for what is no requirement."""
+    given = draft.document.get("requirements")
+    return check_requirements(given) if isinstance(given, list) else ()
+
+
+def _requirement_faults(document: GraphDocument) -> list[DefinitionFault]:
+    try:
+        check_requirements(document.requirements)
+    except DefinitionError as error:
+        return [definition_fault(f"{each.msg}.", fix=each.fix, pointer="/requirements") for each in error.faults]
+    return []
 
 
 def _texts(folder: Path) -> dict[str, str]:

@@ -12,6 +12,8 @@ from .triggers import Trigger
 Kind = Literal[
     "node", "model", "decide", "map", "query", "save", "http", "notify", "publish", "review", "call"
 ]  # fmt: skip
+# Where the items of a map can be worked out, beside the process that runs the worklet.
+RUNNERS: tuple[str, ...] = ("dask",)
 # Kinds that act on the outside: their value need not be used.
 ACTING_KINDS: frozenset[str] = frozenset({"save", "http", "notify", "publish", "review", "call"})
 

@@ -22,7 +22,9 @@ from ..connectors.errors import BadInput, Conflict, NodeFailed, NotSignedIn, Too
 from ..connectors.forms import read_form
 from ..connectors.meters import Meters
 from ..connectors.web import Guard, check_scope, problem
-from .engine import Engine, Execution, error_record
+from .engine import Engine
+from .execution import Execution
+from .failures import error_record
 from .forms import as_input
 from .journal import Journal, RunRecord
 from .node_details import Sampling, details_of

@@ -118,6 +118,9 @@ class _Loader(importlib.machinery.SourceFileLoader):
         self._tree.prepare(module)
         super().exec_module(module)
 
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()  # a module that travels to another machine (flows/sending.py) leaves its tree behind
+
     def get_code(self, fullname: str) -> CodeType | None:
         # Straight from the source: a `__pycache__` would change a tree that is kept by its content.
         path = self.get_filename(fullname)

@@ -14,7 +14,9 @@ from ..connectors.meters import Meters
 from ..connectors.tables import SubmittedRun
 from .changes import Changes
 from .checkpoints import Checkpoints
-from .engine import Engine, Execution, error_record
+from .engine import Engine
+from .execution import Execution
+from .failures import error_record
 from .journal import Journal, RunRecord
 from .node_details import details_of
 from .recent import RecentRuns

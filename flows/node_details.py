@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from ..connectors.blanking import BLANK
-from .engine import Execution
+from .execution import Execution
 from .graph import Constant, FromInput, FromNode, GraphDocument, GraphNode, ListOf
 from .remote import RemoteExecution
 from .sketching import sketch
@@ -46,7 +46,7 @@ class Sampling:
 
 def details_of(execution: Execution) -> bytes | None:
     """The details of a run's nodes as JSON, as far as it has gone; None if there are none."""
-    if isinstance(execution, RemoteExecution):
+    if isinstance(execution, RemoteExecution) and execution.details is not None:
         return execution.details
     context, values = execution.context, execution.values
     slots = {step.id: step.slot for step in execution.plan.steps}
@@ -64,11 +64,34 @@ def details_of(execution: Execution) -> bytes | None:
             part["failures"] = list(context.failures[node])
         if part:
             found[node] = part
-    for at_us, node, level, text in list(context.lines or ()):
-        size += len(text)
-        if size <= MOST_BYTES:
-            found.setdefault(node, {}).setdefault("lines", []).append([at_us, level, text])
+    for at_us, node, level, text in _newest(list(context.lines or ()), MOST_BYTES - size):
+        found.setdefault(node, {}).setdefault("lines", []).append([at_us, level, text])
     return orjson.dumps(found, default=str) if found else None
+
+
+def lines_of(details: bytes | None, started_us: int, after_us: int) -> list[tuple[int, str, str, str]]:
+    """What all nodes of a run have logged after a moment, in its order: (µs since 1970, node, level, text).
+
+    Args:
+        details: what `details_of` gave.
+        started_us: when the run began, in µs since 1970.
+        after_us: that moment, in µs since 1970.
+    """
+    lines = (
+        (started_us + int(at_us), node, str(level), str(text))
+        for node, part in _loaded(details).items()
+        for at_us, level, text in part.get("lines", ())
+    )
+    return sorted(line for line in lines if line[0] > after_us)
+
+
+def _newest(lines: list[tuple[int, str, str, str]], room: int) -> list[tuple[int, str, str, str]]:
+    """As many of the last lines as there is room for."""
+    for number, line in enumerate(reversed(lines)):
+        room -= len(line[3])
+        if room < 0:
+            return lines[len(lines) - number :]
+    return lines
 
 
 @dataclass(frozen=True)

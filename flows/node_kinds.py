@@ -28,6 +28,7 @@ class MapSettings(_Settings):
 
     over: str = Field("", description="The parameter that gets one item at a time.")
     at_once: int = Field(8, ge=1, description="How many items are worked on at the same time.")
+    runner: Literal["dask"] | None = Field(None, description="Where items are worked on; empty is the server itself.")
 
 
 class ModelSettings(_Settings):

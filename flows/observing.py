@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from .context import CURRENT, NODE, RunContext
 from .plan import Plan
 from .steps import Step, Suspended, Values
 
-MOST_LINES = 200
+# The newest are kept.
+MOST_LINES = 2_000
 _LONGEST = 500
 _MOST_FAILURES = 20
 # What this package logs of a run is not the node's.
@@ -91,15 +93,20 @@ class RunLines(logging.Handler):
         if context is None or record.name.startswith(_OWN):
             return
         node = NODE.get() or context.node
-        lines = context.lines if context.lines is not None else []
-        if node is None or len(lines) >= MOST_LINES:
+        if node is None:
             return
         try:
             text = record.getMessage().removeprefix(f"[run {context.run_id}] ")[:_LONGEST]
         except Exception:  # a message that doesn't fit its arguments
             text = str(record.msg)[:_LONGEST]
-        context.lines = lines
-        lines.append((int(context.elapsed * 1e6), node, record.levelname, text))
+        if context.lines is None:
+            context.lines = deque(maxlen=MOST_LINES)
+        # A handler takes one record at a time. No two lines of a run are of one moment, so that whoever has read up to
+        # a moment can ask for what came after it.
+        at_us = int(context.elapsed * 1e6)
+        if context.lines:
+            at_us = max(at_us, context.lines[-1][0] + 1)
+        context.lines.append((at_us, node, record.levelname, text))
 
 
 @contextmanager

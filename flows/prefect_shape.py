@@ -126,7 +126,7 @@ def node_events(run: Run, flow_run_id: str, graph: GraphDocument | None) -> Iter
     """
     definitions = {node.id: node for node in graph.nodes} if graph else {}
     entries = run.nodes[:MOST_NODES]
-    ids = _task_run_ids(run.id, entries)
+    ids = task_run_ids(run)
     seen: Counter[str] = Counter()
     for entry in entries:
         node = str(entry[0])
@@ -189,11 +189,12 @@ def _dynamic_key(run: Run, flow_run_id: str, index: int) -> str:
     return f"{run.id[-8:]}-{index}" if again else str(index)
 
 
-def _task_run_ids(run_id: str, entries: Sequence[Sequence[Any]]) -> dict[str, list[str]]:
+def task_run_ids(run: Run) -> dict[str, list[str]]:
+    """The ids of the task runs of a run, by node: they follow from the run's own, so that each is known beforehand."""
     ids: dict[str, list[str]] = {}
-    for entry in entries:
+    for entry in run.nodes[:MOST_NODES]:
         of_node = ids.setdefault(str(entry[0]), [])
-        of_node.append(str(uuid5(_NAMESPACE, f"{run_id}/{entry[0]}/{len(of_node)}")))
+        of_node.append(str(uuid5(_NAMESPACE, f"{run.id}/{entry[0]}/{len(of_node)}")))
     return ids
 
 

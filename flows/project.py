@@ -137,22 +137,12 @@ def _load_apart(
         )
     folder = Tree(project.folder, project.content_hash, tuple(each.name for each in modules), requirements)
     try:
-        graphs, pictured = hosts.wait(hosts.load(folder))
+        loaded = hosts.wait(hosts.load(folder))
     except DefinitionError as error:
         place = Place(str(modules[0].path), modules[0].line)
         faults.extend(error.faults or [definition_fault(error.detail, place=place, type="requirements")])
         return
-    for name, graph in graphs.items():
-        faults += [
-            definition_fault(
-                f"node {node.id!r} calls the worklet {node.settings.get('worklet')!r}, which is not in its process.",
-                node=node.id,
-                place=Place(str(modules[0].path), node.source.line if node.source else modules[0].line),
-                fix="call it from a worklet without requirements",
-            )
-            for node in graph.nodes
-            if node.kind == "call"
-        ]
+    for name, graph in loaded.graphs.items():
         if name in project.worklets:
             faults.append(
                 definition_fault(
@@ -161,7 +151,9 @@ def _load_apart(
                     fix="give one of them another name",
                 )
             )
-        project.worklets[name] = RemoteWorklet(graph, folder, hosts, has_images=name in pictured)
+        project.worklets[name] = RemoteWorklet(
+            graph, folder, hosts, has_images=name in loaded.images, body=loaded.bodies[name]
+        )
 
 
 def load_file(path: Path) -> Project:

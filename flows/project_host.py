@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import itertools
 import logging
 import os
 import signal
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from ..bentos.wire import WireError
-from ..connectors.access import Principal, Role
 from ..connectors.blanking import Blanks, blanked_output
 from ..connectors.egress import Egress
 from ..connectors.errors import ModelFailed, NotFound, WorkletsError
@@ -31,14 +29,19 @@ from ..connectors.lifeline import end_with_parent
 from ..connectors.outgoing import Outgoing
 from ..connectors.secrets import Secrets, secrets_cipher
 from ..connectors.store import Store
-from .channel import Channel, as_error, as_message
+from .channel import Channel, as_message, principal_of
 from .checkpoints import Checkpoints
 from .context import Answer, Services
-from .engine import LATER_SECONDS, Engine, Execution
+from .dask_items import DaskItems
+from .engine import LATER_SECONDS, Engine
+from .execution import Execution
+from .importing import import_document
 from .node_details import Sampling, details_of
 from .observing import kept_lines
 from .project import Project, load_project
+from .remote_calls import AppCalls, Questions
 from .reviews import Reviews
+from .trying import load_alone, ran_alone
 from .worklet import Worklet
 
 logger = logging.getLogger(__name__)
@@ -49,10 +52,8 @@ _TELL_SECONDS = 0.2
 class AppModels:
     """The app's models, asked over the channel."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
 
     def quick(self, name: str, version: str | None = None) -> None:
         """No model answers at once from here."""
@@ -64,25 +65,11 @@ class AppModels:
 
     async def predict(self, name: str, inputs: Any, version: str | None = None, *, timeout: float | None = None) -> Any:
         """The model's answer. Raises what the app's router raises, ModelFailed for inputs that can't be sent."""
-        number = next(self._numbers)
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        message = {"ask": number, "model": name, "inputs": inputs, "version": version, "timeout": timeout}
         try:
-            await self._channel.send(message)
-            found = await answer
+            found = await self._questions.ask({"model": name, "inputs": inputs, "version": version, "timeout": timeout})
         except WireError as error:
             raise ModelFailed(f"The model {name!r} can't be asked this from the worklet's process: {error}.") from None
-        finally:
-            self._waiting.pop(number, None)
-        if found.get("error") is not None:
-            raise as_error(found["error"])
         return Answer(found["outputs"], found["model"], found["version"])
-
-    def answered(self, message: dict[str, Any]) -> None:
-        """Take in an answer."""
-        waiting = self._waiting.get(message["answer"])
-        if waiting is not None and not waiting.done():
-            waiting.set_result(message)
 
 
 class ProjectHost:
@@ -100,9 +87,9 @@ class ProjectHost:
         self, channel: Channel, services: Services, checkpoints: Checkpoints, *, threads: int, timeout: float
     ) -> None:
         self._channel = channel
-        self._models = AppModels(channel)
+        self._questions = Questions(channel)
         self._checkpoints = checkpoints
-        given = replace(services, models=self._models)
+        given = replace(services, models=AppModels(self._questions), calls=AppCalls(self._questions))
         self._engine = Engine(services=given, threads=threads, timeout=timeout)
         self._later_engine = Engine(services=given, threads=threads, timeout=LATER_SECONDS)
         self._sampling = Sampling()
@@ -113,7 +100,7 @@ class ProjectHost:
         """Answer until the app goes."""
         while (message := await self._channel.receive()) is not None:
             if "answer" in message:
-                self._models.answered(message)
+                self._questions.answered(message)
             elif message["do"] == "cancel":
                 task = self._work.get(message["id"])
                 if task is not None:
@@ -124,7 +111,9 @@ class ProjectHost:
                 task.add_done_callback(lambda _, number=number: self._work.pop(number, None))  # type: ignore[misc]
 
     async def _do(self, message: dict[str, Any]) -> None:
-        answers = {"load": self._load, "check": self._check, "run": self._run}
+        answers = {
+            "load": self._load, "check": self._check, "run": self._run, "compose": self._compose, "try": self._try,
+        }  # fmt: skip
         try:
             found = await answers[message["do"]](message)
         except WorkletsError as error:
@@ -146,17 +135,33 @@ class ProjectHost:
         self._projects[message["hash"]] = project
         graphs = {name: project.graph(name).model_dump(mode="json") for name in project.worklets}
         images = [name for name, each in project.worklets.items() if each.output.has_images]
-        return {"graphs": graphs, "images": images}
+        bodies = {name: each.input.body for name, each in project.worklets.items() if isinstance(each, Worklet)}
+        return {"graphs": graphs, "images": images, "bodies": bodies}
 
     async def _check(self, message: dict[str, Any]) -> dict[str, Any]:
         await asyncio.to_thread(self._inputs, message)
         return {}
 
+    async def _compose(self, message: dict[str, Any]) -> dict[str, Any]:
+        folder = Path(message["folder"])
+        module = await asyncio.to_thread(import_document, message["document"], folder, replace=True)
+        return {"module": str(module)}
+
+    async def _try(self, message: dict[str, Any]) -> dict[str, Any]:
+        project = await asyncio.to_thread(load_alone, Path(message["module"]))
+        try:
+            by = principal_of(message["principal"])
+            return {"shown": await ran_alone(self._engine, project, message["input"], by)}
+        finally:
+            if project.tree is not None:
+                project.tree.close()
+
     async def _run(self, message: dict[str, Any]) -> dict[str, Any]:
         worklet = self._worklet(message)
         inputs = await asyncio.to_thread(self._inputs, message)
         engine = self._later_engine if message["kept"] else self._engine
-        context = engine.context(worklet.name, message["version"], _principal(message["principal"]), message["run"])
+        context = engine.context(worklet.name, message["version"], principal_of(message["principal"]), message["run"])
+        context.callers, context.root = tuple(message["callers"]), message["root"]
         if message["kept"]:
             execution = await asyncio.to_thread(worklet.kept_execution, engine, inputs, context, self._checkpoints)
         else:
@@ -182,6 +187,8 @@ class ProjectHost:
                 found["output"] = output
             except WorkletsError as failure:
                 execution.state, error = "failed", failure
+        elif execution.state == "suspended":
+            await execution.commit()
         found["details"] = None
         if message["kept"] or self._sampling.wants(worklet.name, execution.state, time.time_ns() // 1000):
             found["details"] = details_of(execution)
@@ -189,13 +196,14 @@ class ProjectHost:
 
     async def _tell(self, number: int, execution: Execution) -> None:
         """Say how far a run is, as it goes on."""
-        told = 0
+        told, told_us = 0, -1
         while True:
             await asyncio.sleep(_TELL_SECONDS)
-            if len(execution.entries) != told:
-                told = len(execution.entries)
+            lines = [line for line in list(execution.context.lines or ()) if line[0] > told_us]
+            if len(execution.entries) != told or lines:
+                told, told_us = len(execution.entries), lines[-1][0] if lines else told_us
                 with contextlib.suppress(ConnectionError):
-                    await self._channel.send({"so_far": list(execution.entries), "id": number})
+                    await self._channel.send({"so_far": list(execution.entries), "lines": lines, "id": number})
 
     def _worklet(self, message: dict[str, Any]) -> Worklet[Any, Any]:
         project = self._projects.get(message["hash"])
@@ -209,14 +217,6 @@ class ProjectHost:
         return contract.from_json(message["body"]) if "body" in message else contract.from_object(message["object"])
 
 
-def _principal(message: dict[str, Any] | None) -> Principal | None:
-    if message is None:
-        return None
-    scopes = message["scopes"]
-    known = None if scopes is None else frozenset(scopes)
-    return Principal(message["id"], message["name"], Role[message["role"]], known)
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the process; answers its exit status."""
     parser = argparse.ArgumentParser(prog="project_host", description="Worklets with an environment of their own.")
@@ -226,6 +226,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds that an invoked run may take")
     parser.add_argument("--allow-private", action="append", default=[], help="a private address that runs may fetch")
     parser.add_argument("--http-host", action="append", default=[], help="a host that requests may go to")
+    parser.add_argument("--dask-address", help="the Dask scheduler for maps")
+    parser.add_argument("--dask-workers", type=int, help="processes of a Dask cluster on this machine")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's: it stops this process in its turn
@@ -243,9 +245,10 @@ async def _serve(options: argparse.Namespace) -> None:
     secrets = Secrets(store, secrets_cipher(data, os.environ.get("WORKLETS_SECRETS_KEY")))
     await asyncio.to_thread(secrets.refresh)
     watching = asyncio.create_task(secrets.watch())
+    dask = DaskItems(options.dask_address, workers=options.dask_workers, folder=data.dask)
     services = Services(
         store=store, files=files, images=ImageLoader(files, egress), outgoing=outgoing, secrets=secrets,
-        reviews=Reviews(store, blanks=Blanks(lambda: secrets.values)),
+        reviews=Reviews(store, blanks=Blanks(lambda: secrets.values)), elsewhere=dask,
     )  # fmt: skip
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -266,6 +269,7 @@ async def _serve(options: argparse.Namespace) -> None:
         with blanked_output(Blanks(lambda: secrets.values)), kept_lines():
             await done
     watching.cancel()
+    await asyncio.to_thread(dask.close)
     await outgoing.close()
     store.close()
 

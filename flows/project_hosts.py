@@ -16,22 +16,29 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..bentos.environments import Environments
 from ..bentos.wire import WireError
+from ..connectors.access import Principal
 from ..connectors.errors import NodeFailed, SetupError, TookTooLong, Unavailable, WorkletsError
 from ..connectors.layout import DataDirectory
 from ..connectors.lifeline import PARENT_VARIABLE
-from .channel import Channel, as_error, as_message
+from .channel import Channel, as_error, as_message, principal_data
 from .context import Models
 from .graph import GraphDocument
+
+if TYPE_CHECKING:
+    from .remote_calls import CallAnswers
 
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
 _END_SECONDS = 5.0
+# Takes a run's entries, and the lines that its nodes have logged since the last time.
+SoFar = Callable[[list[Any], list[Any]], None]
 _LOOK_SECONDS = 0.5
 _TAIL = 2_000
 
@@ -44,6 +51,21 @@ class Tree:
     content_hash: str
     modules: tuple[str, ...]
     requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a process said of a tree.
+
+    Attributes:
+        graphs: of its worklets.
+        images: the worklets that answer with images.
+        bodies: by worklet, the parameter that is the whole body; None where the body has a field for each.
+    """
+
+    graphs: Mapping[str, GraphDocument]
+    images: frozenset[str]
+    bodies: Mapping[str, str | None]
 
 
 class ProjectHosts:
@@ -76,6 +98,8 @@ class ProjectHosts:
         self._variables = dict(variables or {})
         self._hosts: dict[str, ProjectProcess] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        # Runs the worklets that these call; the app sets it once it can.
+        self.calls: CallAnswers | None = None
 
     def start(self) -> None:
         """Take the running event loop as the one that the processes are spoken to from."""
@@ -97,25 +121,40 @@ class ProjectHosts:
         """Make the environment, if it is not there. Raises DefinitionError with the installer's words."""
         await self._environments.ensure(requirements)
 
-    async def load(self, tree: Tree) -> tuple[dict[str, GraphDocument], frozenset[str]]:
-        """The graphs of a tree's worklets, and which of them answer with images.
+    async def load(self, tree: Tree) -> Loaded:
+        """Load a tree, and say what is in it.
 
         Raises:
             DefinitionError: with every fault of the tree.
         """
         found = await self._ask(tree, {"do": "load", **_as_load(tree)}, loads=True)
         graphs = {name: GraphDocument.model_validate(graph) for name, graph in found["graphs"].items()}
-        return graphs, frozenset(found["images"])
+        return Loaded(graphs, frozenset(found["images"]), found["bodies"])
 
     async def check(self, tree: Tree, message: Mapping[str, Any]) -> None:
         """Raises BadInput if a worklet's input does not fit."""
         await self._ask(tree, {"do": "check", "hash": tree.content_hash, **message})
 
-    async def run(
-        self, tree: Tree, message: Mapping[str, Any], so_far: Callable[[list[Any]], None] | None = None
-    ) -> dict[str, Any]:
+    async def run(self, tree: Tree, message: Mapping[str, Any], so_far: SoFar | None = None) -> dict[str, Any]:
         """How a run ended: `state`, `output` (JSON), `failure`, `entries`, `elapsed_us`, `models`."""
         return await self._ask(tree, {"do": "run", "hash": tree.content_hash, **message}, so_far=so_far)
+
+    async def compose(self, requirements: Sequence[str], document: Mapping[str, Any], folder: Path) -> Path:
+        """Write a document's worklet into a folder of sources, as `import_document` does; the module's file.
+
+        Raises:
+            DefinitionError: with every fault, those that only the code tells too.
+        """
+        message = {"do": "compose", "document": dict(document), "folder": str(folder)}
+        return Path((await self._asked(requirements, message))["module"])
+
+    async def try_alone(
+        self, requirements: Sequence[str], module: Path, given: Mapping[str, Any], by: Principal
+    ) -> dict[str, Any]:
+        """Run the one worklet of a module that is part of no push: what `ran_alone` gives."""
+        message = {"do": "try", "module": str(module), "input": dict(given), "principal": principal_data(by)}
+        found: dict[str, Any] = (await self._asked(requirements, message))["shown"]
+        return found
 
     async def _ask(
         self,
@@ -123,17 +162,27 @@ class ProjectHosts:
         message: Mapping[str, Any],
         *,
         loads: bool = False,
-        so_far: Callable[[list[Any]], None] | None = None,
+        so_far: SoFar | None = None,
     ) -> dict[str, Any]:
-        environment = await self._environments.ensure(tree.requirements)
+        return await self._asked(tree.requirements, message, None if loads else tree, so_far)
+
+    async def _asked(
+        self,
+        requirements: Sequence[str],
+        message: Mapping[str, Any],
+        tree: Tree | None = None,
+        so_far: SoFar | None = None,
+    ) -> dict[str, Any]:
+        environment = await self._environments.ensure(requirements)
         host = self._hosts.get(environment.key)
         if host is None:
             host = ProjectProcess(
                 environment.key, environment.python, self._data, self._models,
                 options=self._options, variables=self._variables, idle_seconds=self._idle_seconds,
+                calls=lambda: self.calls,
             )  # fmt: skip
             self._hosts[environment.key] = host
-        found = await host.ask(tree, message, loads=loads, so_far=so_far)
+        found = await host.ask(message, tree, so_far=so_far)
         if found.get("error") is not None:
             raise as_error(found["error"])
         return found
@@ -142,7 +191,7 @@ class ProjectHosts:
 @dataclass
 class _Question:
     answer: asyncio.Future[dict[str, Any]]
-    so_far: Callable[[list[Any]], None] | None
+    so_far: SoFar | None
 
 
 class ProjectProcess:
@@ -158,6 +207,7 @@ class ProjectProcess:
         options: Sequence[str],
         variables: Mapping[str, str],
         idle_seconds: float | None,
+        calls: Callable[[], CallAnswers | None],
     ) -> None:
         self.key = key
         self._python = python
@@ -166,6 +216,9 @@ class ProjectProcess:
         self._options = tuple(options)
         self._variables = dict(variables)
         self._idle_seconds = idle_seconds
+        self._calls = calls
+        # What is being answered, by the process's number of the question.
+        self._answering: dict[int, asyncio.Task[None]] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._channel: Channel | None = None
         self._loaded: set[str] = set()
@@ -188,16 +241,15 @@ class ProjectProcess:
 
     async def ask(
         self,
-        tree: Tree,
         message: Mapping[str, Any],
+        tree: Tree | None = None,
         *,
-        loads: bool = False,
-        so_far: Callable[[list[Any]], None] | None = None,
+        so_far: SoFar | None = None,
     ) -> dict[str, Any]:
-        """The answer to a message about a tree, which is loaded first if this process does not have it yet."""
+        """The answer to a message, about a tree that is loaded first if this process does not have it yet."""
         channel = await self._running()
-        if not loads and tree.content_hash not in self._loaded:
-            found = await self.ask(tree, {"do": "load", **_as_load(tree)}, loads=True)
+        if tree is not None and tree.content_hash not in self._loaded:
+            found = await self.ask({"do": "load", **_as_load(tree)})
             if found.get("error") is not None:
                 return found
             channel = await self._running()
@@ -217,8 +269,8 @@ class ProjectProcess:
         finally:
             self._open.pop(number, None)
             self._used_at = time.monotonic()
-        if loads and found.get("error") is None:
-            self._loaded.add(tree.content_hash)
+        if message["do"] == "load" and found.get("error") is None:
+            self._loaded.add(message["hash"])
         return found
 
     async def close(self) -> None:
@@ -284,20 +336,30 @@ class ProjectProcess:
     async def _listen(self, channel: Channel, process: asyncio.subprocess.Process) -> None:
         while (message := await channel.receive()) is not None:
             if "ask" in message:
-                self._go(self._answer(channel, message))
+                task = self._answering[message["ask"]] = self._go(self._answer(channel, message))
+                task.add_done_callback(partial(self._answered, message["ask"]))
+                continue
+            if "unask" in message:
+                if (asked := self._answering.get(message["unask"])) is not None:
+                    asked.cancel()
                 continue
             question = self._open.get(message["id"])
             if question is None:
                 continue
             if "so_far" in message:
                 if question.so_far is not None:
-                    question.so_far(message["so_far"])
+                    question.so_far(message["so_far"], message["lines"])
             elif not question.answer.done():
                 question.answer.set_result(message)
         if self._channel is channel:
             self._channel = None
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), _END_SECONDS)
+        # A run that goes on in the next process asks again: what it called may not run twice at a time.
+        left = list(self._answering.values())
+        for asked in left:
+            asked.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
         said = f"The worklet's process ended (status {process.returncode}). {self._said()}".strip()
         if self._open:
             logger.warning("%d runs were in it. %s", len(self._open), said)
@@ -305,9 +367,21 @@ class ProjectProcess:
             if not question.answer.done():
                 question.answer.set_result({"error": as_message(NodeFailed(said, node="")), "died": True})
 
+    def _answered(self, number: int, task: asyncio.Task[None]) -> None:
+        self._answering.pop(number, None)
+
     async def _answer(self, channel: Channel, message: dict[str, Any]) -> None:
-        """Ask a model for the process."""
+        """Ask a model, or run another worklet, for the process."""
         found: dict[str, Any]
+        if "call" in message:
+            calls = self._calls()
+            if calls is None:
+                found = {"error": as_message(SetupError("This process has no worklets to call."))}
+            else:
+                found = await calls.answer(message)
+            with contextlib.suppress(ConnectionError):
+                await channel.send({**found, "answer": message["ask"]})
+            return
         try:
             answer = await self._models.predict(
                 message["model"], message["inputs"], message["version"], timeout=message["timeout"]
@@ -341,10 +415,11 @@ class ProjectProcess:
                 process.kill()
             await process.wait()
 
-    def _go(self, work: Any) -> None:
+    def _go(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _said(self) -> str:
         try:

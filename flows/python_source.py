@@ -257,10 +257,9 @@ class _Writer:
             usual = {key: getattr(definition, key) for key in _OPTIONS}
             default = definition.name
             if node.kind == "map":
-                at_once = settings["at_once"]
-                written = (
-                    f"{self._pw}.map({written})" if at_once == 8 else f"{self._pw}.map({written}, at_once={at_once})"
-                )
+                written += f", at_once={settings['at_once']}" if settings["at_once"] != 8 else ""
+                written += f", runner={_literal(settings['runner'])}" if settings.get("runner") is not None else ""
+                written = f"{self._pw}.map({written})"
                 default = f"map_{default}"
         elif node.kind == "model":
             version = f", version={_literal(settings['version'])}" if settings.get("version") is not None else ""

@@ -28,6 +28,7 @@ from ..connectors.store import Store
 from .ingest import Ingest
 from .outbox import Outbox
 from .prefect_artifacts import Artifacts
+from .prefect_logs import Logs
 from .recorder import Recorder
 
 logger = logging.getLogger(__name__)
@@ -64,8 +65,15 @@ class RecordProcess:
         self._stop_ingest = threading.Event()
         self._loop = asyncio.get_running_loop()
         self.artifacts = Artifacts(api, store, public_url) if api is not None and public_url is not None else None
+        self.logs = Logs(api, store) if api is not None else None
         self.recorder = (
-            Recorder(Outbox(store), api, max_runs_per_second=max_runs_per_second, artifacts=self.artifacts)
+            Recorder(
+                Outbox(store),
+                api,
+                max_runs_per_second=max_runs_per_second,
+                artifacts=self.artifacts,
+                logs=self.logs,
+            )
             if api is not None
             else None
         )
@@ -110,6 +118,8 @@ class RecordProcess:
             counters = asdict(self.recorder.counters)
             if self.artifacts is not None:
                 counters |= {"artifacts": self.artifacts.sent, "artifacts_left_out": self.artifacts.left_out}
+            if self.logs is not None:
+                counters |= {"log_lines": self.logs.sent, "log_lines_left_out": self.logs.left_out}
             found["prefect"] = {"url": _without_password(self.api.url), "backlog": self.recorder.backlog, **counters}
         return found
 

@@ -28,6 +28,7 @@ from .deployments import Deployments
 from .outbox import BEGUN, REFUSED, Outbox
 from .pace import Pace
 from .prefect_artifacts import Artifacts
+from .prefect_logs import Logs
 from .prefect_shape import STARTED_THERE, final_state, flow_run_spec, node_count, node_events
 from .started_there import started_there
 
@@ -47,7 +48,8 @@ _STALLED_S = 12.0
 _RESENDS = 2
 _REFUSED_AFTER = 5
 _HOPELESS_AFTER = 20
-_MOST_WITH_ARTIFACTS = 500
+# With more that wait, flow runs and task runs come first: their artifacts and log lines are left out.
+_MOST_WITH_ALL = 500
 
 
 @dataclass
@@ -83,6 +85,7 @@ class Recorder:
         sample_above: with more runs waiting than this, completed ones are left out at random, failed ones never.
         gather_s: seconds that the first waiting run may wait for others, which then go in one request.
         artifacts: sends the pictures and tables that runs answer, while few runs wait; None sends none.
+        logs: sends what nodes logged, while few runs wait; None sends nothing.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class Recorder:
         sample_above: int = 50_000,
         gather_s: float = 0.2,
         artifacts: Artifacts | None = None,
+        logs: Logs | None = None,
     ) -> None:
         self.outbox = outbox
         self.api = api
@@ -101,7 +105,7 @@ class Recorder:
         self.backlog = 0
         self._sample_above = sample_above
         self._gather_s = gather_s
-        self._artifacts = artifacts
+        self._attached = [each for each in (artifacts, logs) if each is not None]
         self._pace = Pace(max_runs_per_second)
         self._deployments = Deployments(outbox, api)
         self._woken = asyncio.Event()
@@ -328,8 +332,9 @@ class Recorder:
 
     async def _finish(self, sent: Sequence[tuple[Run, str]]) -> None:
         await self._confirm([id for _, id in sent])
-        if self._artifacts is not None and self.backlog < _MOST_WITH_ARTIFACTS:
-            await self._artifacts.send(sent)
+        if self.backlog < _MOST_WITH_ALL:
+            for attached in self._attached:
+                await attached.send(sent)
         await self._mark([row for row, _ in sent])
 
     async def _confirm(self, flow_run_ids: Sequence[str]) -> None:

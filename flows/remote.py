@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..connectors.access import Principal
 from ..connectors.errors import BadInput, NodeFailed, TookTooLong, WorkletsError
-from .channel import as_error
+from .channel import as_error, principal_data
 from .checkpoints import Checkpoints
 from .context import RunContext
-from .engine import LATER_SECONDS, Engine, Execution
+from .engine import LATER_SECONDS, Engine
+from .execution import Execution
 from .graph import GraphDocument
+from .observing import MOST_LINES
 from .plan import Plan
 from .project_hosts import ProjectHosts, Tree
 
@@ -33,8 +35,10 @@ class _Given:
 class RemoteInput:
     """Stands for the input of a worklet in another process, where it is checked."""
 
-    def __init__(self, worklet: RemoteWorklet) -> None:
+    def __init__(self, worklet: RemoteWorklet, body: str | None) -> None:
         self._worklet = worklet
+        # The one parameter that is the whole body, if it is so.
+        self.body = body
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -70,10 +74,12 @@ class RemoteWorklet:
         plan: without steps; they are in the process.
     """
 
-    def __init__(self, graph: GraphDocument, tree: Tree, hosts: ProjectHosts, *, has_images: bool) -> None:
+    def __init__(
+        self, graph: GraphDocument, tree: Tree, hosts: ProjectHosts, *, has_images: bool, body: str | None
+    ) -> None:
         self.name = graph.name
         self.graph = graph
-        self.input = RemoteInput(self)
+        self.input = RemoteInput(self, body)
         self.output = RemoteOutput(has_images)
         self.plan = Plan(graph.name, (), 1, 2, _last, graph.timeout, linear=True)
         self._tree = tree
@@ -130,9 +136,13 @@ class RemoteExecution(Execution):
         """Nothing of it is gathered with others here."""
         return False
 
-    def learn(self, entries: list[Any]) -> None:
-        """Take in how far it is."""
+    def learn(self, entries: list[Any], lines: Sequence[Sequence[Any]] = ()) -> None:
+        """Take in how far it is, and what its nodes have logged since the last time."""
         self.entries[:] = [list(entry) for entry in entries]
+        if lines:
+            if self.context.lines is None:
+                self.context.lines = deque(maxlen=MOST_LINES)
+            self.context.lines += [(int(at_us), str(node), str(level), str(text)) for at_us, node, level, text in lines]
 
     async def finish(self) -> None:
         """Run it there. Raises CancelledError, after the run is marked as cancelled."""
@@ -156,7 +166,9 @@ class RemoteExecution(Execution):
             **given.message,
             "run": self.context.run_id,
             "version": self.context.version,
-            "principal": _as_data(self.context.principal),
+            "principal": principal_data(self.context.principal),
+            "callers": list(self.context.callers),
+            "root": self.context.root,
             "kept": self._kept,
         }
         deaths = 0
@@ -185,10 +197,3 @@ class RemoteExecution(Execution):
 
 def _last(values: list[Any]) -> Any:
     return values[-1]
-
-
-def _as_data(principal: Principal | None) -> dict[str, Any] | None:
-    if principal is None:
-        return None
-    scopes = None if principal.scopes is None else sorted(principal.scopes)
-    return {"id": principal.id, "name": principal.name, "role": principal.role.name, "scopes": scopes}

@@ -11,7 +11,7 @@ from ..connectors.errors import NotFound
 from ..connectors.store import Store
 from ..connectors.tables import RunDetails
 from .graph import GraphDocument, GraphNode
-from .node_details import NodeDetails, node_details
+from .node_details import NodeDetails, lines_of, node_details
 from .node_facts import argument_texts, node_settings
 from .recent import RecentRuns
 from .versions import WorkletVersions
@@ -64,6 +64,10 @@ class RunNodes:
         graph, node, details = self.node(run, id, with_values=with_values)
         shown = asdict(details)
         return shown | {"arguments": argument_texts(node), "settings": node_settings(graph, id)}
+
+    def lines(self, run: Any, after_us: int) -> list[tuple[int, str, str, str]]:
+        """What the run's nodes have logged after a moment: (µs since 1970, node, level, text)."""
+        return lines_of(self._details(run.id), run.started_us, after_us)
 
     def _details(self, run_id: str) -> bytes | None:
         recent = self._recent.get(run_id)

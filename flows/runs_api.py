@@ -65,6 +65,7 @@ class RunsApi:
             route("/api/runs", self.list_runs, "GET"),
             route("/api/runs/{id}", self.show_run, "GET"),
             route("/api/runs/{id}/nodes/{node:path}", self.show_node, "GET"),
+            route("/api/runs/{id}/lines", self.show_lines, "GET"),
             route("/api/tables/{name}/rows", self.rows, "GET"),
         ]
 
@@ -158,13 +159,39 @@ class RunsApi:
         return json_response(await asyncio.to_thread(self._shown_node, id, node, principal))
 
     def _shown_node(self, id: str, node: str, principal: Principal) -> dict[str, Any]:
+        run, nodes = self._visible(id, principal)
+        return nodes.as_dict(run, node, with_values=principal.role >= Role.builder)
+
+    async def show_lines(self, request: Request) -> Response:
+        """What the nodes of a run have logged, after a moment (`after`, in µs since 1970), as far as it is kept.
+
+        For builders, and for a page that shows a view to whoever began the run: its author says what it shows.
+        """
+        principal = await self._guard(request, Role.viewer, "see runs")
+        if principal.role < Role.builder and not self._guard.is_from_views(request):
+            raise NotAllowed("What a run has logged takes the role builder; a view can show it of the runs it begins.")
+        id, after = request.path_params["id"], number(request, "after", 0, low=0, high=_LATEST)
+        return json_response(await asyncio.to_thread(self._shown_lines, id, after, principal))
+
+    def _shown_lines(self, id: str, after: int, principal: Principal) -> dict[str, Any]:
+        run, nodes = self._visible(id, principal)
+        lines = nodes.lines(run, after)
+        names = ("at_us", "node", "level", "text")
+        return {
+            "started_us": run.started_us,
+            "lines": [dict(zip(names, line, strict=True)) for line in lines],
+            "after": lines[-1][0] if lines else after,
+        }
+
+    def _visible(self, id: str, principal: Principal) -> tuple[Any, RunNodes]:
+        """A run that the caller may see, as far as it is. Raises NotFound."""
         row = self._submitted.get(id)
         run = self._run(id)
         if run is None and row is not None:
             run = _so_far(row, self._nodes_of(id) or [])
         if run is None or (run.principal != principal.id and principal.role < Role.builder) or self._run_nodes is None:
             raise NotFound(f"There is no run {id[:64]!r}; GET /api/runs lists yours.")
-        return self._run_nodes.as_dict(run, node, with_values=principal.role >= Role.builder)
+        return run, self._run_nodes
 
     def _run(self, id: str) -> Any:
         with self._store.read() as session:

@@ -13,7 +13,8 @@ from ..connectors.errors import DefinitionError, NodeFailed
 from .checkpoints import Checkpoints, with_checkpoints
 from .checks import check, output_cannot_fit, raise_faults
 from .context import Models, RunContext, Services, given_models
-from .engine import Engine, Execution
+from .engine import Engine
+from .execution import Execution
 from .faults import DefinitionFault, Place, caller_locals, caller_place, definition_fault
 from .graph import FromInput, GraphDocument, GraphInput
 from .hint_text import written_hint

@@ -32,6 +32,7 @@ from .durable_runs import followed, watched
 from .file_made import as_text, file_of
 from .gateway import Gateway
 from .parameters import in_address
+from .run_lines import Tail
 
 # Asks for an answer with an action's input; the second argument tells whether nobody waits for it any more.
 Ask = Callable[[dict[str, Any], Callable[[], bool]], Awaitable[Any]]
@@ -234,7 +235,8 @@ class Actions:
 
     async def _submit_run(self, action: SubmitRun, occasion: Occasion) -> None:
         def follow(given: dict[str, Any], outdated: Callable[[], bool]) -> Awaitable[Any]:
-            return followed(self._scene.gateway, action.worklet, given, self._telling(action, outdated))
+            tell, tail = self._telling(action, outdated), self._tail(action, outdated)
+            return followed(self._scene.gateway, action.worklet, given, tell, tail)
 
         await self._fill(action, occasion, follow)
 
@@ -242,10 +244,26 @@ class Actions:
         """Follow a run again that the page before has begun; what was to come after it is not done."""
 
         def follow(_: dict[str, Any], outdated: Callable[[], bool]) -> Awaitable[Any]:
-            return watched(self._scene.gateway, begun.worklet, run, self._telling(begun, outdated))
+            tell, tail = self._telling(begun, outdated), self._tail(begun, outdated)
+            return watched(self._scene.gateway, begun.worklet, run, tell, tail)
 
         with suppress(Failed, Outdated):  # the state says it
             await self._answered(begun, {}, follow, self._scene.begin(begun.into))
+
+    def _tail(self, action: SubmitRun, outdated: Callable[[], bool]) -> Tail | None:
+        key, scene = action.log, self._scene
+        if key is None:
+            return None
+
+        def put(cell: Cell) -> None:
+            if not outdated():
+                scene.put_state(key, cell)
+
+        async def keep(lines: list[str]) -> None:
+            if not outdated():
+                await scene.keep(key, lines)
+
+        return Tail(scene.gateway, put, keep)
 
     def _telling(self, action: SubmitRun, outdated: Callable[[], bool]) -> Callable[[dict[str, Any]], None]:
         def tell(progress: dict[str, Any]) -> None:

@@ -227,6 +227,11 @@ def _steps(
             yield from _state(document, (*at, "into"), action.into)
             if isinstance(action, SubmitRun) and action.progress is not None:
                 yield from _state(document, (*at, "progress"), action.progress)
+            if isinstance(action, SubmitRun) and action.log is not None:
+                yield from _state(document, (*at, "log"), action.log)
+                if action.log in (action.into, action.progress):
+                    said = f"{action.log!r} takes the answer or the progress already"
+                    yield Fault((*at, "log"), said, "action", "give the lines a state of their own")
         elif isinstance(action, SetState):
             yield from _state(document, (*at, "state"), action.state)
         elif isinstance(action, Navigate):

@@ -249,7 +249,8 @@ class RunWorklet(Step):
 class SubmitRun(Step):
     """Begin a durable run of a worklet, which goes on though the page is closed; its answer comes into a state.
 
-    `progress` tells how far it is: `run` (its id), `state`, and how many nodes are `done`.
+    `progress` tells how far it is: `run` (its id), `state`, and how many nodes are `done`. `log` takes the lines
+    that its nodes log, as they come; a log component shows them.
     """
 
     do: Literal["submit_run"]
@@ -257,6 +258,7 @@ class SubmitRun(Step):
     input: dict[Name, Binding] = Field(default={})
     into: StateName
     progress: StateName | None = None
+    log: StateName | None = None
 
 
 class CancelRun(Step):

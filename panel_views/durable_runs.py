@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from ..connectors.errors import Conflict, NodeFailed, WorkletsError
 from ..flows.submitted import ENDED_STATES
+from .run_lines import Tail
 
 LOOK_SECONDS = 1.0
 
@@ -29,12 +30,16 @@ async def followed(
     worklet: str,
     inputs: dict[str, Any],
     tell: Callable[[dict[str, Any]], None],
+    tail: Tail | None = None,
     *,
     look_seconds: float = LOOK_SECONDS,
 ) -> Any:
-    """Begin a run, tell how far it is, and give its output. Raises WorkletsError where it did not complete."""
+    """Begin a run, tell how far it is, and give its output. Raises WorkletsError where it did not complete.
+
+    `tail`, if there is one, has the lines that it logs shown.
+    """
     id = await runs.submit(worklet, inputs)
-    return await watched(runs, worklet, id, tell, look_seconds=look_seconds)
+    return await watched(runs, worklet, id, tell, tail, look_seconds=look_seconds)
 
 
 async def watched(
@@ -42,6 +47,7 @@ async def watched(
     worklet: str,
     id: str,
     tell: Callable[[dict[str, Any]], None],
+    tail: Tail | None = None,
     *,
     look_seconds: float = LOOK_SECONDS,
 ) -> Any:
@@ -54,6 +60,9 @@ async def watched(
         if progress != told:
             told = progress
             tell(progress)
+        # Of anything else this page has begun no run, whatever a state says.
+        if tail is not None and shown.get("worklet") == worklet:
+            await tail.look(id, has_ended=shown["state"] in ENDED_STATES)
         if shown["state"] in ENDED_STATES:
             break
         await asyncio.sleep(look_seconds)

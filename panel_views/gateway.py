@@ -49,6 +49,10 @@ class Gateway(Protocol):
         """A run as it is now."""
         ...
 
+    async def run_lines(self, id: str, after: int) -> dict[str, Any]:
+        """What a run has logged after a moment: `started_us`, `lines`, and the moment that it goes on `after`."""
+        ...
+
     async def cancel_run(self, id: str) -> None:
         """Cancel a durable run."""
         ...
@@ -141,6 +145,12 @@ class HttpGateway:
     async def show_run(self, id: str) -> dict[str, Any]:
         """A run as it is now. Raises WorkletsError."""
         shown: dict[str, Any] = await self._call("GET", f"/api/runs/{quote(id, safe='')}")
+        return shown
+
+    async def run_lines(self, id: str, after: int) -> dict[str, Any]:
+        """What a run has logged. Raises WorkletsError: it is not the user's."""
+        path = f"/api/runs/{quote(id, safe='')}/lines"
+        shown: dict[str, Any] = await self._call("GET", path, params={"after": after})
         return shown
 
     async def cancel_run(self, id: str) -> None:

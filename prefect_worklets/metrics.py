@@ -141,6 +141,10 @@ class WorkletsCollector(Collector):
         yield _counter(
             "worklets_recorder_artifacts_left_out", "Artifacts not sent.", prefect.get("artifacts_left_out", 0)
         )
+        yield _counter("worklets_recorder_log_lines", "Log lines that Prefect has.", prefect.get("log_lines", 0))
+        yield _counter(
+            "worklets_recorder_log_lines_left_out", "Log lines not sent.", prefect.get("log_lines_left_out", 0)
+        )
         yield _counter("worklets_recorder_sampled_out", "Runs left out by sampling.", prefect.get("sampled_out", 0))
         yield _counter("worklets_recorder_refused", "Runs that Prefect would not take.", prefect.get("refused", 0))
 

@@ -39,6 +39,7 @@ from .flows.calling import WorkletCalls
 from .flows.changes import Changes
 from .flows.checkpoints import Checkpoints
 from .flows.context import Services
+from .flows.dask_items import DaskItems
 from .flows.editing import Edits
 from .flows.engine import LATER_SECONDS, Engine
 from .flows.journal import Journal
@@ -47,6 +48,7 @@ from .flows.observing import kept_lines
 from .flows.project_hosts import ProjectHosts
 from .flows.recent import RecentRuns
 from .flows.registry import Registry
+from .flows.remote_calls import CallAnswers
 from .flows.reviews import Reviews
 from .flows.run_nodes import RunNodes
 from .flows.schedules import Schedules
@@ -110,16 +112,18 @@ class Parts:
         self.recent = RecentRuns(blanks=self.blanks)
         self.run_meters: Meters[tuple[str, str]] = Meters()
         self.reviews = Reviews(self.store, blanks=self.blanks)
+        self.dask = DaskItems(settings.dask_address, workers=settings.dask_workers, folder=data.dask)
         services = Services(
             models=self.router, store=self.store, files=self.files, images=self.images, outgoing=self.outgoing,
             secrets=self.secrets, calls=WorkletCalls(self.registry, self.journal, self.recent, self.run_meters),
-            reviews=self.reviews,
+            reviews=self.reviews, elsewhere=self.dask,
         )  # fmt: skip
         self.engine = Engine(services=services, threads=settings.threads, timeout=settings.timeout)
         self.queue = SubmittedRuns(self.store)
         self.checkpoints = Checkpoints(data.results)
         # Of its own: runs that nobody waits for take no thread from those that somebody does.
         self.later_engine = Engine(services=services, threads=settings.threads, timeout=LATER_SECONDS)
+        self.hosts.calls = CallAnswers(self.engine, self.later_engine, self.checkpoints)
         self.changes = Changes()
         self.later = LaterRuns(
             self.queue, self.registry, self.later_engine, self.checkpoints, self.journal, self.recent,
@@ -128,7 +132,7 @@ class Parts:
         self.reviews.woken = self.later.wake
         self.versions = WorkletVersions(self.store, data.projects)
         self.edits = Edits(self.store, self.registry, self.versions)
-        self.node_trial = NodeTrial(self.edits, self.engine, self.blanks)
+        self.node_trial = NodeTrial(self.edits, self.engine, self.blanks, self.hosts)
         self.run_nodes = RunNodes(self.store, self.versions, self.recent, self.later.details, self.blanks)
         self.callbacks = Callbacks(self.store, self.outgoing, bytes.fromhex(derived_key(data, "callbacks").decode()))
         self.schedules = Schedules(
@@ -166,6 +170,7 @@ class Parts:
             await self.outgoing.close()
             self.engine.close()
             self.later_engine.close()
+            await asyncio.to_thread(self.dask.close)
             self.journal.close()
             self.store.close()
 
@@ -194,6 +199,8 @@ class Parts:
 
 def _host_options(settings: Settings) -> list[str]:
     options = ["--threads", str(settings.threads), "--timeout", str(settings.timeout)]
+    options += [f"--dask-address={settings.dask_address}"] if settings.dask_address else []
+    options += [f"--dask-workers={settings.dask_workers}"] if settings.dask_workers else []
     options += [f"--allow-private={each}" for each in settings.allow_private]
     return [*options, *(f"--http-host={each}" for each in settings.http_hosts)]
 

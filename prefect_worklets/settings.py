@@ -124,6 +124,17 @@ class Settings(BaseSettings):
         "A view may have its own.",
     )
     brand_logo: Path | None = Field(default=None, description="The logo on every page: an SVG, PNG, JPEG or WebP file.")
+    dask_address: str | None = Field(
+        default=None,
+        description='The Dask scheduler for maps with `runner="dask"`: `tcp://host:8786`. By default the first of them '
+        "starts a Dask cluster on this machine.",
+    )
+    dask_workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="Processes of that Dask cluster on this machine. By default one a core.",
+    )
     demo: bool = Field(default=False, description="Deploy the demo's model, worklet and view at the start.")
 
     @property

@@ -167,12 +167,14 @@ def submit_run(
     *,
     input: Mapping[str, Any] | None = None,
     progress: State | str | None = None,
+    log: State | str | None = None,
     when: Reads | str | None = None,
     on_error: Does = (),
 ) -> Action:
     """Begin a durable run of a worklet, which goes on though the page is closed; its answer comes into a state.
 
-    `progress` tells how far it is: `run` (its id), `state`, and how many nodes are `done`.
+    `progress` tells how far it is: `run` (its id), `state`, and how many nodes are `done`. `log` takes the lines
+    that its nodes log, as they come; a log component shows them.
     """
     return Action(
         document.SubmitRun,
@@ -183,6 +185,7 @@ def submit_run(
             "input": input or {},
             "into": into,
             "progress": progress,
+            "log": log,
         },
     )
 

@@ -120,6 +120,7 @@ class Drawing:
             entry["arguments"] = {name: self.argument(seen) for name in PARAMETERS[path]}
             if kind == "map":
                 entry["settings"] = {"over": "a", "at_once": draw(st.sampled_from([8, 1, 256]))}
+                entry["settings"] |= draw(st.sampled_from([{}, {"runner": "dask"}]))
                 entry["arguments"]["a"] = {"list": seen[:1]} if seen else {"constant": [1, 2]}
         elif kind == "model":
             entry["settings"] = {

@@ -13,7 +13,9 @@ from prefect_worklets.connectors.errors import BadInput, Fault, NodeFailed, Took
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.connectors.tables import TableRow
 from prefect_worklets.flows.context import Answer, Services, current
-from prefect_worklets.flows.engine import Engine, Execution, RunResult, error_record, new_run_id
+from prefect_worklets.flows.engine import Engine, new_run_id
+from prefect_worklets.flows.execution import Execution, RunResult
+from prefect_worklets.flows.failures import error_record
 from prefect_worklets.flows.nodes import model, node, save
 from prefect_worklets.flows.worklet import Worklet, worklet
 from sqlmodel import select

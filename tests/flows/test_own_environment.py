@@ -13,17 +13,27 @@ import humanize
 import pytest
 from prefect_worklets.bentos.environments import Environments
 from prefect_worklets.connectors.access import Principal, Role
+from prefect_worklets.connectors.blanking import Blanks
 from prefect_worklets.connectors.errors import BadInput, DefinitionError, NodeFailed, SetupError, TookTooLong
 from prefect_worklets.connectors.layout import DataDirectory
 from prefect_worklets.connectors.tables import TableRow
 from prefect_worklets.flows import bundle
+from prefect_worklets.flows.calling import WorkletCalls
 from prefect_worklets.flows.checkpoints import Checkpoints
-from prefect_worklets.flows.context import Answer
-from prefect_worklets.flows.engine import Engine, Execution
+from prefect_worklets.flows.context import Answer, Services
+from prefect_worklets.flows.editing import Draft, Edits
+from prefect_worklets.flows.engine import Engine
+from prefect_worklets.flows.execution import Execution
+from prefect_worklets.flows.faults import DefinitionFault
+from prefect_worklets.flows.journal import Journal
 from prefect_worklets.flows.project import load_project
 from prefect_worklets.flows.project_hosts import ProjectHosts
+from prefect_worklets.flows.recent import RecentRuns
 from prefect_worklets.flows.registry import Registry
+from prefect_worklets.flows.remote_calls import CallAnswers
 from prefect_worklets.flows.reviews import Reviews
+from prefect_worklets.flows.trying import NodeTrial
+from prefect_worklets.flows.versions import WorkletVersions
 from sqlmodel import select
 
 OLD = """
@@ -132,8 +142,11 @@ class Parts:
     def __init__(self, store: Any, hosts: ProjectHosts, root: Path, folder: Path) -> None:
         self.store, self.hosts, self.root, self.folder = store, hosts, root, folder
         self.registry = Registry(store, root / "projects", hosts=hosts)
-        self.engine = Engine()
+        self.recent, self.journal = RecentRuns(), Journal(root / "journal")
+        calls = WorkletCalls(self.registry, self.journal, self.recent)
+        self.engine = Engine(services=Services(store=store, calls=calls, reviews=Reviews(store)))
         self.checkpoints = Checkpoints(root / "data" / "results")
+        hosts.calls = CallAnswers(self.engine, self.engine, self.checkpoints)
 
     async def push(self, **files: str) -> None:
         source = self.root / "source"
@@ -270,13 +283,175 @@ async def test_a_run_waits_for_a_person_and_goes_on(parts: Parts) -> None:
     assert b'"approved":true' in live.worklet.fitted_output(again.plan.output(again.values))
 
 
-async def test_calls_of_other_worklets_are_refused(parts: Parts) -> None:
-    module = (
+CALLS = """
+import humanize
+import prefect_worklets as pw
+from pydantic import BaseModel
+
+class Ask(BaseModel):
+    number: int
+
+@pw.node
+def both(said: str, other: str) -> str:
+    return f"{humanize.__version__} calls {said} and {other}"
+
+@pw.worklet(requirements=["humanize==4.4.0"])
+def calls(number: int) -> str:
+    return both(pw.call("told")(number=number), pw.call("told")(number))
+
+@pw.worklet(requirements=["humanize==4.4.0"])
+def calls_its_like(number: int) -> str:
+    return pw.call("calls")(number=number)
+
+@pw.worklet(requirements=["humanize==4.4.0"])
+def calls_wrongly(number: int) -> str:
+    return pw.call("told")(numbr=number)
+
+@pw.worklet(requirements=["humanize==4.4.0"])
+def calls_too_long(number: int) -> int:
+    return pw.call("endless", timeout=0.3)(number)
+
+@pw.worklet(requirements=["humanize==4.4.0"])
+def calls_a_judge(number: int) -> dict:
+    return pw.call("judged_here")(number)
+"""
+CALLED = """
+import prefect_worklets as pw
+
+@pw.node
+def same(number: int) -> int:
+    if number < 0:
+        raise ValueError("no number below zero")
+    return number
+
+@pw.node
+async def slow(number: int) -> int:
+    import asyncio
+    await asyncio.sleep(60)
+    return number
+
+@pw.worklet
+def endless(number: int) -> int:
+    return slow(number)
+
+@pw.worklet
+def through(number: int) -> str:
+    return pw.call("calls_its_like")(same(number))
+
+@pw.worklet
+def through_wrongly(number: int) -> str:
+    return pw.call("spelled")({"number": "x"})
+
+@pw.worklet
+def judged_here(number: int):
+    return pw.review(title="Is it right?")(same(number))
+"""
+
+
+async def with_calls(parts: Parts) -> Parts:
+    await pushed(parts)
+    await parts.push(calls=CALLS, called=CALLED)
+    return parts
+
+
+async def test_it_is_edited_like_others(parts: Parts) -> None:
+    await pushed(parts)
+    versions = WorkletVersions(parts.store, parts.root / "projects")
+    edits = Edits(parts.store, parts.registry, versions)
+    trial = NodeTrial(edits, parts.engine, Blanks(), parts.hosts)
+    begun = await asyncio.to_thread(edits.begin, "spelled")
+    assert begun["document"]["requirements"] == ["humanize==4.4.0"]
+    assert begun["faults"] == []
+    draft = Draft(**{key: begun[key] for key in ("document", "files", "base", "live")})
+    assert "def spelled" not in draft.files["old.py"]
+
+    tried = await trial.run("spelled", draft, "spell", {"ask": {"number": 3}}, ME)
+    assert (tried["state"], tried["output"]) == ("completed", "4.4.0 4 me")
+    failed = await trial.run("spelled", draft, "spell", {"ask": {"number": -3}}, ME)
+    assert (failed["state"], failed["error"]["node"]) == ("failed", "spell")
+    assert "no number below zero" in failed["error"]["traceback"]
+    with pytest.raises(BadInput, match="number"):
+        await trial.run("spelled", draft, "spell", {"ask": {"number": "x"}}, ME)
+
+    draft.files["old.py"] = draft.files["old.py"].replace("__version__} {", "__version__} edited {")
+    draft.document["description"] = "Edited."
+    saved = await asyncio.to_thread(edits.save, "spelled", draft, "me", publish=False)
+    assert (saved.version, saved.live) == (2, False)
+    assert (await parts.run("spelled", b'{"number": 3}'))[1] == b'"4.4.0 4 me"'
+    saved = await asyncio.to_thread(edits.save, "spelled", draft, "me", publish=True)
+    assert saved.live
+    assert (await parts.run("spelled", b'{"number": 3}'))[1] == b'"4.4.0 edited 4 me"'
+    # Its neighbours in the module are still there, in the same environment.
+    assert (await parts.run("asked", b'{"number": 1, "rows": [[1, 2]]}'))[1] is not None
+
+
+async def test_what_only_the_code_of_a_draft_tells_has_its_place(parts: Parts) -> None:
+    await pushed(parts)
+    edits = Edits(parts.store, parts.registry, WorkletVersions(parts.store, parts.root / "projects"))
+    begun = await asyncio.to_thread(edits.begin, "spelled")
+    draft = Draft(**{key: begun[key] for key in ("document", "files", "base", "live")})
+    draft.document["nodes"][0]["arguments"]["ask"] = {"constant": {"number": "x"}}
+    with pytest.raises(DefinitionError) as refused:
+        await asyncio.to_thread(edits.save, "spelled", draft, "me", publish=True)
+    assert [fault.node for fault in refused.value.faults if isinstance(fault, DefinitionFault)] == ["spell"]
+    draft.document["requirements"] = ["-r x.txt"]
+    assert [fault.pointer for fault in edits.check(draft).faults] == ["/requirements"]
+
+
+async def test_calls_go_both_ways(parts: Parts) -> None:
+    await with_calls(parts)
+    said = f"{humanize.__version__} 4"
+    execution, output = await parts.run("calls", b'{"number": 3}')
+    assert output == f'"4.4.0 calls {said} and {said}"'.encode()
+    assert [entry[1:3] for entry in execution.entries if entry[0] == "told"] == [["call", "completed"]]
+    children = [run for run in parts.recent._runs.values() if run.parent == execution.context.run_id]
+    assert [(child.worklet, child.trigger, child.output, child.principal) for child in children] == [
+        ("told", "call", f'"{said}"'.encode(), "me")
+    ] * 2
+    # From the app into the environment, from there into it again, and to the app.
+    assert (await parts.run("through", b'{"number": 3}'))[1] == output
+
+
+async def test_failures_of_calls_are_told_as_elsewhere(parts: Parts) -> None:
+    await with_calls(parts)
+    execution, _ = await parts.run("calls_wrongly", b'{"number": 3}')
+    assert isinstance(execution.error, NodeFailed)
+    assert execution.error.detail.startswith("Node 'told' can't call the worklet 'told': the worklet 'told' refuses")
+    assert not execution.error.repeatable
+    execution, _ = await parts.run("through_wrongly", b'{"number": 3}')
+    assert isinstance(execution.error, NodeFailed)
+    assert "the worklet 'spelled' refuses its input: number: Input should be a valid integer" in execution.error.detail
+    execution, _ = await parts.run("calls_too_long", b'{"number": 3}')
+    assert isinstance(execution.error, TookTooLong)
+    await until(lambda: any(run.worklet == "endless" for run in parts.recent._runs.values()))
+    (called,) = [run for run in parts.recent._runs.values() if run.worklet == "endless"]
+    assert (called.state, called.parent) == ("cancelled", execution.context.run_id)
+    ring = (
         'import prefect_worklets as pw\n@pw.worklet(requirements=["humanize==4.4.0"])\ndef one(a: int) -> int:\n'
-        '    return pw.call("told")(number=a)\n'
+        '    return pw.call("one")(a)\n'
     )
-    with pytest.raises(DefinitionError, match="call it from a worklet without requirements"):
-        await parts.push(one=module, new=NEW, shared="def plus_one(number):\n    return number\n")
+    with pytest.raises(DefinitionError, match="calls go in a ring: one → one"):
+        await parts.push(ring=ring)
+
+
+async def test_a_submitted_run_calls_one_that_waits_for_a_person(parts: Parts) -> None:
+    await with_calls(parts)
+    reviews = Reviews(parts.store)
+    execution = await parts.begun("calls_a_judge", b'{"number": 5}', kept=True)
+    await execution.finish()
+    assert (execution.state, execution.error) == ("suspended", None)
+    (question,) = reviews.waiting(ME)
+    assert question.value == b"5"
+    reviews.decide(question.id, ME, {"approved": True})
+    context = parts.engine.context("calls_a_judge", 1, ME, run_id=execution.context.run_id)
+    live = parts.registry.get("calls_a_judge")
+    body = live.worklet.input.from_json(b'{"number": 5}')
+    again = live.worklet.kept_execution(parts.engine, body, context, parts.checkpoints)
+    await again.finish()
+    assert again.error is None
+    assert b'"approved":true' in live.worklet.fitted_output(again.plan.output(again.values))
+    children = [run for run in parts.recent._runs.values() if run.parent == execution.context.run_id]
+    assert [child.worklet for child in children] == ["judged_here"]
 
 
 async def test_a_process_that_nobody_asks_ends_and_starts_again(

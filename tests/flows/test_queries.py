@@ -12,7 +12,8 @@ from prefect_worklets.connectors.tables import TableRow
 from prefect_worklets.flows.checkpoints import Checkpoints, with_checkpoints
 from prefect_worklets.flows.context import Services
 from prefect_worklets.flows.documents import read_document
-from prefect_worklets.flows.engine import Engine, RunResult, new_run_id
+from prefect_worklets.flows.engine import Engine, new_run_id
+from prefect_worklets.flows.execution import RunResult
 from prefect_worklets.flows.nodes import node, query, save
 from prefect_worklets.flows.queries import parameters_of
 from prefect_worklets.flows.worklet import Worklet, worklet

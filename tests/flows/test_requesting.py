@@ -16,7 +16,8 @@ from prefect_worklets.flows.checkpoints import Checkpoints, with_checkpoints
 from prefect_worklets.flows.checks import check
 from prefect_worklets.flows.context import Services
 from prefect_worklets.flows.documents import read_document
-from prefect_worklets.flows.engine import Engine, new_run_id, pause_before, worth_repeating
+from prefect_worklets.flows.engine import Engine, new_run_id
+from prefect_worklets.flows.failures import pause_before, worth_repeating
 from prefect_worklets.flows.project import load_project
 from pydantic import BaseModel
 

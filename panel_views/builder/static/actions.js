@@ -97,6 +97,9 @@ function stepForm(context, first, change) {
   return h("div", { class: "fields" }, fieldsOf(def).map(([name, schema]) => stepField(context, action, name, schema, set)))
 }
 
+// The fields of steps that name a state.
+const STATES = { into: "Answer into", progress: "Progress into", log: "Log lines into", state: "State" }
+
 // What a step is about comes first, under which condition and what then comes last.
 const LAST = ["when", "on_error"]
 const fieldsOf = (def) => Object.entries(def.properties).filter(([name]) => name !== "do").sort(([one], [other]) => LAST.indexOf(one) - LAST.indexOf(other))
@@ -111,10 +114,10 @@ function stepField(context, action, name, schema, set) {
   if (found.type === "array" && (found.items?.discriminator || found.items?.oneOf)) {
     return h("details", { class: "nested", open: !!action[name]?.length }, h("summary", { text: name === "on_error" ? "If it fails" : words(name) }), actionsEditor(context, name, action[name] ?? [], (steps) => set(name, steps.length ? steps : undefined)))
   }
-  if (name === "into" || name === "state" || name === "progress") {
+  if (name in STATES) {
     const options = stateKeys(context.view()).map((key) => [key, key])
     const pick = control({ type: "string" }, {}, action[name], (value) => set(name, value), { label: words(name), choices: options })
-    return field(name === "into" ? "Answer into" : name === "progress" ? "Progress into" : "State", h("div", { class: "with-button" }, pick, iconButton("plus", "New state", (press) => newState(context, press.currentTarget, (key) => set(name, key)))))
+    return field(STATES[name], h("div", { class: "with-button" }, pick, iconButton("plus", "New state", (press) => newState(context, press.currentTarget, (key) => set(name, key)))))
   }
   return field(words(name), control(schema, context.schema, action[name], (value) => set(name, value), { label: words(name), choices: choicesOf(context, action.do, name, found, action) }))
 }

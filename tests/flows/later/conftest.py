@@ -42,6 +42,8 @@ from prefect_worklets.flows.submitted import SubmittedRuns
 from prefect_worklets.flows.versions import WorkletVersions
 from starlette.applications import Starlette
 
+INTERNAL_KEY = "between-the-processes-of-these-tests"
+
 # Counts how often each node began, in files that outlive a process.
 PROJECT = """
 import asyncio, os, time
@@ -88,6 +90,17 @@ def told(x: int) -> str:
 @pw.worklet
 def leaky(x: int) -> str:
     return told(x)
+
+@pw.node
+async def aloud(x: int) -> int:
+    pw.context().logger.info("begun with %d", x)
+    await second(x)
+    pw.context().logger.error("<script>ended</script>")
+    return x
+
+@pw.worklet
+def talking(x: int = 1) -> int:
+    return aloud(first(x))
 
 @pw.worklet(concurrency=2)
 def few(x: int = 1) -> int:
@@ -247,7 +260,7 @@ async def parts(store, tmp_path):
     tree.mkdir()
     (tree / "steps.py").write_text(source(folder))
     (tree / "asking.py").write_text(ASKING)
-    access = Access(store)
+    access = Access(store, INTERNAL_KEY)
     keys = {role: access.create_key(role, role) for role in ("viewer", "operator", "builder", "admin")}
     guard = Guard(access)
     registry = Registry(store, tmp_path / "projects")

@@ -17,7 +17,8 @@ from prefect_worklets.connectors.store import Store
 from prefect_worklets.flows import bundle
 from prefect_worklets.flows.checkpoints import Checkpoints
 from prefect_worklets.flows.context import Services
-from prefect_worklets.flows.engine import Engine, error_record
+from prefect_worklets.flows.engine import Engine
+from prefect_worklets.flows.failures import error_record
 from prefect_worklets.flows.graph import needs_of
 from prefect_worklets.flows.importing import import_document
 from prefect_worklets.flows.journal import Journal

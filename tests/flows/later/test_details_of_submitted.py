@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
+from prefect_worklets.connectors.access import Access
+from prefect_worklets.connectors.web import ON_BEHALF_HEADER
+from prefect_worklets.flows.observing import kept_lines
+
+from .conftest import INTERNAL_KEY, until
+
 
 async def node(parts, run, id, role="builder"):
     return (await parts.client.get(f"/api/runs/{run}/nodes/{id}", headers=parts.headers(role))).json()
@@ -38,3 +46,36 @@ async def test_secrets_are_blanked_out(parts):
     async with parts.working():
         await parts.ended(id)
     assert (await node(parts, id, "told"))["output"] == "the token is ***"
+
+
+async def test_lines_as_they_come(parts, caplog):
+    users = [Access(parts.registry.store).ensure_user(name, "operator") for name in ("ada", "grace")]
+    views = [{"authorization": f"Bearer {INTERNAL_KEY}", ON_BEHALF_HEADER: each.id} for each in users]
+    posted = await parts.client.post("/api/worklets/talking/runs", json={"x": 4}, headers=views[0])
+    path = f"/api/runs/{posted.json()['id']}/lines"
+
+    async def lines(after=0, headers=views[0]):
+        found = (await parts.client.get(path, params={"after": after}, headers=headers)).json()
+        return found["after"], [(line["node"], line["level"], line["text"]) for line in found["lines"]]
+
+    begun, ended = ("aloud", "INFO", "begun with 5"), ("aloud", "ERROR", "<script>ended</script>")
+
+    async def first():
+        return (await lines())[1]
+
+    with kept_lines(), caplog.at_level(logging.INFO):
+        async with parts.working():
+            assert await until(first) == [begun]
+            after, _ = await lines()
+            assert await lines(after) == (after, [])
+            parts.mark("go")
+            await parts.ended(posted.json()["id"], role="builder")
+    assert (await lines(after))[1] == [ended]
+    assert (await lines())[1] == (await lines(headers=parts.headers("builder")))[1] == [begun, ended]
+    # A page shows those of whoever has begun the run; who asks without one is a builder, or is refused.
+    assert (await parts.client.get(path, headers=views[1])).status_code == 404
+    key = Access(parts.registry.store).create_key("own", "operator")
+    own = await parts.client.post("/api/worklets/steps/runs", json={"x": 1}, headers={"authorization": f"Bearer {key}"})
+    path = f"/api/runs/{own.json()['id']}/lines"
+    refused = await parts.client.get(path, headers={"authorization": f"Bearer {key}"})
+    assert (refused.status_code, "role builder" in refused.json()["detail"]) == (403, True)
