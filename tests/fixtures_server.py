@@ -10,10 +10,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -21,6 +21,7 @@ import pytest
 READY_SECONDS = 120
 STOP_SECONDS = 30
 _PR_SET_PDEATHSIG = 1
+_Answer = TypeVar("_Answer")
 
 
 def free_port() -> int:
@@ -34,6 +35,18 @@ def free_port() -> int:
 def die_with_parent() -> None:
     """Run in the child before exec: a killed pytest leaves no server behind."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def persistently(call: Callable[[], _Answer], seconds: float = 60) -> _Answer:
+    """What any client does whose request meets a server that is being started again."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except Exception:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 @dataclass
@@ -77,6 +90,20 @@ class Server:
         """Run the `worklets` command against this instance."""
         command = [str(Path(sys.executable).with_name("worklets")), *arguments]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=check)
+
+    @property
+    def prefect_url(self) -> str:
+        """The address of the Prefect API that this instance records in."""
+        found: str = json.loads((self.data_dir / "run/recorder.json").read_text())["prefect"]["url"]
+        return found
+
+    def ask_prefect(self, method: str, path: str, body: Any = None, seconds: float = 90) -> Any:
+        """What Prefect answers. On SQLite it is slow now and then, or busy, or just started again: it is asked anew."""
+        return persistently(lambda: self._prefect_answer(method, path, body), seconds)
+
+    def _prefect_answer(self, method: str, path: str, body: Any) -> Any:
+        response = httpx.request(method, f"{self.prefect_url}{path}", json=body, timeout=30)
+        return response.raise_for_status().json()
 
     def wait_ready(self, seconds: float = READY_SECONDS) -> None:
         """Wait until the API says that it is ready and the demo's worklet is there."""

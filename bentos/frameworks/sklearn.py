@@ -17,6 +17,7 @@ from ..inference import field_of_sample
 from ..manifest import Manifest
 from ..signature import Column, Field, Signature
 from .base import Loaded, Saved, default_sample
+from .linear import unchecked
 from .pickling import read_pickle, write_pickle
 
 INPUT = "X"
@@ -61,12 +62,13 @@ class LoadedEstimator:
 
     def __init__(self, model: Any, method: str, signature: Signature) -> None:
         self.model = model
-        self._call = getattr(model, method)
-        self._name = signature.inputs[0].name
+        field = signature.inputs[0]
+        self._call = unchecked(model, method, field) or getattr(model, method)
+        self._name = field.name
         self._signature = signature
 
     def predict(self, values: Mapping[str, Any]) -> Any:
-        """What the estimator's method answers, as it is."""
+        """What the estimator's method answers, as it is, to values that the signature has checked."""
         return self._call(values[self._name])
 
     def sample(self) -> Mapping[str, Any] | None:

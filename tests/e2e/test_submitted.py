@@ -17,7 +17,7 @@ from uuid import UUID
 import httpx
 import psutil
 import pytest
-from fixtures_server import start_server
+from fixtures_server import persistently, start_server
 
 from prefect_worklets.client import Client
 
@@ -99,18 +99,6 @@ def command_of(process):
         return []
 
 
-def persistently(call, seconds=60):
-    """What any client does whose request meets a server that is being started again."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return call()
-        except Exception:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
 def test_every_accepted_run_ends_and_saves_once(instance):
     chosen = random.Random(3)
     words = ["prefect_worklets.app:create_app", "prefect.server", "record_process"]
@@ -190,7 +178,10 @@ def rows_of(server, table):
 
 def prefect(instance, *arguments):
     """The stock command line of Prefect, beside the instance's own Prefect server."""
-    settings = {"PREFECT_API_URL": prefect_url(instance), "PREFECT_HOME": str(instance.data_dir.parent / "elsewhere")}
+    settings = {
+        "PREFECT_API_URL": persistently(lambda: instance.prefect_url),
+        "PREFECT_HOME": str(instance.data_dir.parent / "elsewhere"),
+    }
     command = [str(Path(sys.executable).with_name("prefect")), *arguments]
     environment = {**os.environ, **settings, "NO_COLOR": "1", "COLUMNS": "300"}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
@@ -198,18 +189,10 @@ def prefect(instance, *arguments):
     return ended.stdout
 
 
-def prefect_url(instance):
-    return persistently(lambda: json.loads((instance.data_dir / "run/recorder.json").read_text())["prefect"]["url"])
-
-
-def flow_run(instance, id):
-    return persistently(lambda: httpx.get(f"{prefect_url(instance)}/flow_runs/{id}").raise_for_status().json())
-
-
 def in_state(instance, id, *names):
     deadline = time.monotonic() + 90
     while True:
-        run = flow_run(instance, id)
+        run = instance.ask_prefect("GET", f"/flow_runs/{id}")
         if run["state_name"] in names:
             return run
         assert time.monotonic() < deadline, run["state"]
@@ -217,14 +200,13 @@ def in_state(instance, id, *names):
 
 
 def deployment(instance):
-    address = f"{prefect_url(instance)}/deployments/name/counted/worklets"
-    return persistently(lambda: httpx.get(address).raise_for_status().json())
+    return instance.ask_prefect("GET", "/deployments/name/counted/worklets")
 
 
 def started(instance, **parameters):
     """The id of a flow run that is started as `prefect deployment run` does it."""
-    address = f"{prefect_url(instance)}/deployments/{deployment(instance)['id']}/create_flow_run"
-    return persistently(lambda: httpx.post(address, json={"parameters": parameters}).raise_for_status().json()["id"])
+    path = f"/deployments/{deployment(instance)['id']}/create_flow_run"
+    return instance.ask_prefect("POST", path, {"parameters": parameters})["id"]
 
 
 def test_prefect_starts_a_run_by_its_stock_commands(instance):
@@ -238,7 +220,7 @@ def test_prefect_starts_a_run_by_its_stock_commands(instance):
         run = worklets.runs[UUID(id).hex].details()
         assert (run["output"], run["trigger"]) == ({"n": 777}, "prefect")
     deadline = time.monotonic() + 60
-    while len(graph := dict(httpx.get(f"{prefect_url(instance)}/flow_runs/{id}/graph-v2").json()["nodes"])) < 3:
+    while len(graph := dict(instance.ask_prefect("GET", f"/flow_runs/{id}/graph-v2")["nodes"])) < 3:
         assert time.monotonic() < deadline, graph
         time.sleep(0.2)
     edges = {(graph[parent["id"]]["label"], node["label"]) for node in graph.values() for parent in node["parents"]}
