@@ -89,7 +89,7 @@ class Instance:
             command,
             {
                 "PREFECT_HOME": str(home),
-                "PREFECT_API_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home / 'prefect.db'}",
+                "PREFECT_API_DATABASE_CONNECTION_URL": self.settings.prefect_store_url,
                 "PREFECT_UI_API_URL": self.prefect_api,
                 # Prefect would write its pages, with the address in them, into its own installation.
                 "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),

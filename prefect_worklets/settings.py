@@ -7,7 +7,10 @@ from pathlib import Path
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
+from .connectors.errors import SetupError
 from .connectors.layout import DataDirectory
 from .panel_views.branding import Brand
 
@@ -111,6 +114,11 @@ class Settings(BaseSettings):
         validation_alias="PREFECT_API_URL",
         description="Prefect's own setting: the address of its API. By default `worklets up` starts a Prefect server.",
     )
+    prefect_database_url: str | None = Field(
+        default=None,
+        description="Where the Prefect server that `worklets up` starts keeps its data: `postgresql://user@host/name`. "
+        "By default SQLite in the data directory.",
+    )
     prefect_ui_url: str | None = Field(
         default=None, description="The address of Prefect's pages for the console's links; `worklets up` finds it."
     )
@@ -151,6 +159,22 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """The store's address: the one set, or SQLite in the data directory."""
         return self.database_url or self.data.database_url
+
+    @property
+    def prefect_store_url(self) -> str:
+        """The database of the embedded Prefect, with the driver that Prefect takes. Raises SetupError."""
+        if not self.prefect_database_url:
+            return f"sqlite+aiosqlite:///{self.data.prefect / 'prefect.db'}"
+        drivers = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+        try:
+            url = make_url(self.prefect_database_url)
+            driver = drivers[url.get_backend_name()]
+        except (ArgumentError, KeyError):
+            raise SetupError(
+                "WORKLETS_PREFECT_DATABASE_URL is no address of a database that Prefect takes; "
+                "write it as `postgresql://user@host/name`."
+            ) from None
+        return url.set(drivername=driver).render_as_string(hide_password=False)
 
     @property
     def public_origin(self) -> str:

@@ -36,10 +36,11 @@ _SETTINGS = {
 
 
 class PrefectServer:
-    """A Prefect server in `home`, which keeps its database and port when it is started again."""
+    """A Prefect server in `home`, which keeps its port, and its database there or at `database`, over restarts."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, database: str | None = None) -> None:
         self.home = home
+        self._database = {} if database is None else {"PREFECT_API_DATABASE_CONNECTION_URL": database}
         self.log = home / "server.log"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -73,6 +74,7 @@ class PrefectServer:
         environment = {
             **kept,
             **_SETTINGS,
+            **self._database,
             "PREFECT_HOME": str(self.home),
             "PREFECT_UI_API_URL": self.url,
             # Its pages hold the address; by default it writes them into its own installation.

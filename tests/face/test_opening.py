@@ -75,3 +75,19 @@ class TestOpening:
         with pytest.raises(SetupError, match=r"The store can't be used: connection .* refused") as caught:
             open_store(settings)
         assert "a-password" not in str(caught.value)
+
+
+class TestDatabaseOfPrefect:
+    def test_is_sqlite_in_the_data_directory(self, tmp_path: Path):
+        url = Settings(data_dir=tmp_path).prefect_store_url
+        assert url == f"sqlite+aiosqlite:///{tmp_path.resolve() / 'prefect' / 'prefect.db'}"
+
+    @pytest.mark.parametrize("driver", ["", "+psycopg"])
+    def test_gets_the_driver_that_prefect_takes(self, tmp_path: Path, driver: str):
+        settings = Settings(data_dir=tmp_path, prefect_database_url=f"postgresql{driver}://me:secret@db:1/name")
+        assert settings.prefect_store_url == "postgresql+asyncpg://me:secret@db:1/name"
+
+    @pytest.mark.parametrize("url", ["mysql://db/name", "db.example.org", "://"])
+    def test_of_another_kind_is_refused(self, tmp_path: Path, url: str):
+        with pytest.raises(SetupError, match=r"write it as `postgresql://"):
+            _ = Settings(data_dir=tmp_path, prefect_database_url=url).prefect_store_url
