@@ -7,15 +7,18 @@ from collections.abc import Iterator, Mapping
 from ..connectors.errors import Fault
 from .document import (
     Action,
+    ApiBinding,
     Binding,
     CancelRun,
     CloseModal,
     Copy,
     Decide,
     Download,
+    ModelBinding,
     Navigate,
     Notify,
     OpenModal,
+    QueryBinding,
     RunWorklet,
     Save,
     SendEvent,
@@ -39,7 +42,7 @@ def action_bindings(action: Action) -> Iterator[tuple[Loc, Binding]]:
 
 
 def _alone(action: Action) -> Mapping[str, Binding | None]:
-    if isinstance(action, SetState):
+    if isinstance(action, SetState | ModelBinding):
         return {"value": action.value}
     if isinstance(action, SendEvent):
         return {"data": action.data}
@@ -57,11 +60,26 @@ def _alone(action: Action) -> Mapping[str, Binding | None]:
 
 
 def _named(action: Action) -> Mapping[str, Mapping[str, Binding]]:
-    if isinstance(action, RunWorklet | SubmitRun):
+    if isinstance(action, RunWorklet | SubmitRun | ModelBinding):
         return {"input": action.input}
-    if isinstance(action, Navigate):
+    if isinstance(action, Navigate | QueryBinding | ApiBinding):
         return {"params": action.params}
     return {"row": action.row} if isinstance(action, Save) else {}
+
+
+def states_of(action: Action) -> Iterator[tuple[str, str]]:
+    """The states that an action puts something into, with the field that names each."""
+    for field in ("into", "progress", "log", "state"):
+        key = getattr(action, field, None)
+        if key is not None:
+            yield field, key
+
+
+def of_submitted(loc: Loc, action: SubmitRun) -> Iterator[Fault]:
+    """Of beginning a durable run."""
+    if action.log is not None and action.log in (action.into, action.progress):
+        said = f"{action.log!r} takes the answer or the progress already"
+        yield Fault((*loc, "log"), said, "action", "give the lines a state of their own")
 
 
 def of_modal(document: ViewDocument, loc: Loc, action: OpenModal | CloseModal) -> Iterator[Fault]:

@@ -9,9 +9,12 @@ from typing import Any, Protocol
 
 from ..connectors.errors import BadInput, WorkletsError
 from ..connectors.web import problem
-from .cells import Cell, Occasion
+from .cells import Cell, Occasion, part_of
 from .document import (
     Action,
+    AskApi,
+    AskModel,
+    AskQuery,
     Binding,
     CancelRun,
     CloseModal,
@@ -27,13 +30,19 @@ from .document import (
     SendEvent,
     SetState,
     SubmitRun,
+    given_to,
 )
 from .durable_runs import followed, watched
 from .file_made import as_text, file_of
 from .gateway import Gateway
 from .parameters import in_address
+from .questions import asked, said_of, source_of
 from .run_lines import Tail
 
+# What asks somebody who is named, as bindings do.
+Asks = AskApi | AskQuery | AskModel
+# What an answer comes of.
+Fills = RunWorklet | SubmitRun | Asks
 # Asks for an answer with an action's input; the second argument tells whether nobody waits for it any more.
 Ask = Callable[[dict[str, Any], Callable[[], bool]], Awaitable[Any]]
 
@@ -123,6 +132,9 @@ class Actions:
         self._scene = scene
         self._does: dict[type[Any], Callable[[Any, Occasion], Awaitable[None]]] = {
             RunWorklet: self._run_worklet,
+            AskApi: self._ask,
+            AskQuery: self._ask,
+            AskModel: self._ask,
             SetState: self._set_state,
             Refresh: self._refresh,
             SendEvent: self._send,
@@ -149,8 +161,8 @@ class Actions:
             except Failed as failed:
                 if action.on_error:
                     await self.perform(action.on_error, replace(occasion, error=failed.problem))
-                elif not isinstance(action, RunWorklet | SubmitRun):
-                    # What a worklet found fault with stands in its state; of this nobody would hear.
+                elif not isinstance(action, Fills) or action.into is None:
+                    # What a worklet or another server found fault with stands in its state; of this nobody would hear.
                     self._scene.tell_fault(occasion.component, str(failed))
                 return
 
@@ -272,34 +284,51 @@ class Actions:
 
         return tell
 
-    async def _fill(self, action: RunWorklet | SubmitRun, occasion: Occasion, ask: Ask) -> None:
+    async def _ask(self, action: Asks, occasion: Occasion) -> None:
+        async def ask(given: dict[str, Any], _: Callable[[], bool]) -> Any:
+            answer = await asked(self._scene.gateway, source_of(action), given)
+            return answer if action.path is None else part_of(answer, action.path)
+
+        await self._fill(action, occasion, ask)
+
+    async def _fill(self, action: Fills, occasion: Occasion, ask: Ask) -> None:
         """Fill a state with what `ask` answers to the action's input."""
         scene = self._scene
-        outdated = scene.begin(action.into)
+        outdated = scene.begin(action.into) if action.into is not None else lambda: False
         scene.clear_faults()
         try:
-            inputs = {name: self._value(binding, occasion) for name, binding in action.input.items()}
+            inputs = {name: self._value(binding, occasion) for name, binding in _inputs(action).items()}
         except Failed as failed:
-            scene.put_state(action.into, Cell(None, "error", failed.problem))
+            self._show(action, Cell(None, "error", failed.problem))
             raise
         given = {name: value for name, value in inputs.items() if value is not None}
         await self._answered(action, given, ask, outdated)
 
-    async def _answered(
-        self, action: RunWorklet | SubmitRun, given: dict[str, Any], ask: Ask, outdated: Callable[[], bool]
-    ) -> None:
+    async def _answered(self, action: Fills, given: dict[str, Any], ask: Ask, outdated: Callable[[], bool]) -> None:
         scene = self._scene
-        scene.put_state(action.into, scene.state(action.into).loading())
+        self._show(action, Cell(self._held(action), "loading"))
         try:
             answer = await ask(given, outdated)
         except WorkletsError as error:
             if outdated():
                 raise Outdated from None
-            said = problem(error)
-            scene.put_state(action.into, Cell(scene.state(action.into).value, "error", said))
-            scene.place_faults(action.input, error)
+            said = said_of(error) if isinstance(action, Asks) else problem(error)
+            self._show(action, Cell(self._held(action), "error", said))
+            scene.place_faults(_inputs(action), error)
             raise Failed(said) from None
         if outdated():
             raise Outdated
-        scene.put_state(action.into, Cell.of(answer))
-        await scene.keep(action.into, answer)
+        self._show(action, Cell.of(answer))
+        if action.into is not None:
+            await scene.keep(action.into, answer)
+
+    def _held(self, action: Fills) -> Any:
+        return self._scene.state(action.into).value if action.into is not None else None
+
+    def _show(self, action: Fills, cell: Cell) -> None:
+        if action.into is not None:
+            self._scene.put_state(action.into, cell)
+
+
+def _inputs(action: Fills) -> dict[str, Binding]:
+    return given_to(action) if isinstance(action, Asks) else action.input

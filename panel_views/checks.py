@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..connectors.errors import BadInput, DefinitionError, Fault
-from .action_checks import action_bindings, of_modal
+from .action_checks import action_bindings, of_modal, of_submitted, states_of
 from .components.kinds import KINDS, fault_text
 from .document import (
     ASKING,
@@ -33,9 +33,7 @@ from .document import (
     ParamBinding,
     QueryBinding,
     ReviewBinding,
-    RunWorklet,
     Save,
-    SetState,
     StateBinding,
     SubmitRun,
     TableBinding,
@@ -50,6 +48,7 @@ from .view_apis import binding_faults, declared_faults
 MAX_DEPTH = 4  # containers inside one another
 _UNION_TAGS = {*BINDING_TAGS, "run_worklet", "set_state", "refresh", "send", "navigate", "save"}
 _UNION_TAGS |= {"open_modal", "close_modal", "notify", "copy", "download", "decide", "submit_run", "cancel_run"}
+_UNION_TAGS |= {"ask_api", "ask_query", "ask_model"}
 _HOLD_BINDINGS = ("bindings", "input", "params", "row")
 _ARE_BINDINGS = ("value", "values", "data", "when", "text", "source", "review", "decision", "run", VISIBLE)
 # What expressions see in some places only.
@@ -223,17 +222,12 @@ def _steps(
         return
     for number, action in enumerate(actions):
         at = (*loc, number)
-        if isinstance(action, RunWorklet | SubmitRun):
-            yield from _state(document, (*at, "into"), action.into)
-            if isinstance(action, SubmitRun) and action.progress is not None:
-                yield from _state(document, (*at, "progress"), action.progress)
-            if isinstance(action, SubmitRun) and action.log is not None:
-                yield from _state(document, (*at, "log"), action.log)
-                if action.log in (action.into, action.progress):
-                    said = f"{action.log!r} takes the answer or the progress already"
-                    yield Fault((*at, "log"), said, "action", "give the lines a state of their own")
-        elif isinstance(action, SetState):
-            yield from _state(document, (*at, "state"), action.state)
+        for field, key in states_of(action):
+            yield from _state(document, (*at, field), key)
+        if isinstance(action, SubmitRun):
+            yield from of_submitted(at, action)
+        elif isinstance(action, QueryBinding | ModelBinding | ApiBinding):
+            yield from _asked(document, at, action)
         elif isinstance(action, Navigate):
             yield from _navigation(document, at, action)
         elif isinstance(action, Save):
@@ -243,7 +237,7 @@ def _steps(
         for place, binding in action_bindings(action):
             yield from _binding(document, (*at, *place), binding, roots)
             if isinstance(binding, (TableBinding, *ASKING)):
-                fix = "bind a component to it, and read the component"
+                fix = "ask by an action before (ask_query, ask_api, ask_model, run_worklet), and read its state"
                 what = (
                     "can't read rows" if isinstance(binding, TableBinding | QueryBinding) else "can't ask for a value"
                 )
@@ -276,13 +270,18 @@ def _binding(
                 yield from _read(document, (*loc, "expr"), path)
 
 
-def _question(document: ViewDocument, loc: Loc, binding: Binding) -> Iterator[Fault]:
+def _asked(document: ViewDocument, loc: Loc, binding: Binding | Action) -> Iterator[Fault]:
+    """Of who is asked, by a binding or an action."""
     if isinstance(binding, QueryBinding):
         yield from of_query(document, loc, binding)
     if isinstance(binding, ApiBinding):
         yield from binding_faults(document, loc, binding)
     if isinstance(binding, ModelBinding) and binding.value is not None and binding.input:
         yield Fault((*loc, "value"), "a model is given its inputs by name, or one value as the whole", "binding")
+
+
+def _question(document: ViewDocument, loc: Loc, binding: Binding) -> Iterator[Fault]:
+    yield from _asked(document, loc, binding)
     whole = isinstance(binding, ModelBinding) and binding.value is not None
     field = "params" if isinstance(binding, QueryBinding | ApiBinding) else "input"
     for name, given in given_to(binding).items():

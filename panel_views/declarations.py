@@ -69,15 +69,16 @@ class Query(Part):
 
 
 class Api(Part):
-    """Another server that the view reads from: by GET, or by POST with the parameters as a JSON body.
+    """Another server that the view asks. What changes something there by PUT, PATCH or DELETE is for actions alone.
 
-    Each `{name}` in the address, behind its host, is filled with a parameter; of a GET the others follow its `?`. Each
-    `{NAME}` in `secret_headers` is filled with a secret of the server, and never leaves it for the page.
+    Each `{name}` in the address, behind its host, is filled with a parameter. The others follow the `?` of a GET or a
+    DELETE, and are the JSON body of a POST, PUT or PATCH. Each `{NAME}` in `secret_headers` is filled with a secret of
+    the server, and never leaves it for the page.
     """
 
     name: Name
     url: str = Field(min_length=1, max_length=2_000)
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     headers: dict[str, str] = Field(default={}, max_length=30)
     secret_headers: dict[str, str] = Field(default={}, max_length=10)
 

@@ -261,6 +261,34 @@ class SubmitRun(Step):
     log: StateName | None = None
 
 
+class AskApi(Step, ApiBinding):
+    """Ask an HTTP API of this view, and put its answer, or the part at `path`, or its fault, into a state.
+
+    It is asked once each time, and never again by itself: for what acts on another system. Without `into` its answer
+    goes nowhere. A parameter whose value is nothing is left out.
+    """
+
+    do: Literal["ask_api"]
+    into: StateName | None = None
+
+
+class AskQuery(Step, QueryBinding):
+    """Ask a query of this view, and put the rows that it finds, or the part at `path`, into a state."""
+
+    do: Literal["ask_query"]
+    into: StateName
+
+
+class AskModel(Step, ModelBinding):
+    """Ask a model (`NAME`, or a fixed `NAME@VERSION`), and put its answer, or the part at `path`, into a state.
+
+    It is given its inputs by name, or `value` as the whole. An input whose value is nothing is left out.
+    """
+
+    do: Literal["ask_model"]
+    into: StateName
+
+
 class CancelRun(Step):
     """Cancel a run that `submit_run` began, by its id."""
 
@@ -358,6 +386,9 @@ Action = Annotated[
     RunWorklet
     | SubmitRun
     | CancelRun
+    | AskApi
+    | AskQuery
+    | AskModel
     | Save
     | SetState
     | Refresh

@@ -47,7 +47,7 @@ Asking = QueryBinding | WorkletBinding | ModelBinding | ApiBinding | ReviewsBind
 
 
 def source_of(binding: Asking) -> Source:
-    """Who is asked for a binding."""
+    """Who is asked for a binding, or by an action."""
     if isinstance(binding, QueryBinding):
         return Source("query", binding.query)
     if isinstance(binding, WorkletBinding):
@@ -61,7 +61,22 @@ def source_of(binding: Asking) -> Source:
     return Source("model", binding.model, whole=binding.value is not None)
 
 
-def _said(error: WorkletsError) -> dict[str, Any]:
+async def asked(gateway: Gateway, source: Source, given: dict[str, Any]) -> Any:
+    """What the source answers. Raises WorkletsError."""
+    if source.kind == "query":
+        return await gateway.query(source.name, given)
+    if source.kind == "worklet":
+        return await gateway.run_worklet(source.name, given)
+    if source.kind == "api":
+        return await gateway.ask_api(source.name, given)
+    if source.kind == "reviews":
+        return await gateway.reviews(source.name, given)
+    if source.kind == "review":
+        return await gateway.review(str(given["review"]))
+    return await gateway.predict(source.name, given.get(WHOLE) if source.whole else given)
+
+
+def said_of(error: WorkletsError) -> dict[str, Any]:
     """The problem, with the first of its faults in its text: here is one place for all of them."""
     said = problem(error)
     if error.faults:
@@ -172,9 +187,9 @@ class Questions:
         if pause:
             await asyncio.sleep(pause)
         try:
-            cell = Cell.of(await self._asked(key[0], orjson.loads(key[1])))
+            cell = Cell.of(await asked(self._gateway, key[0], orjson.loads(key[1])))
         except WorkletsError as error:
-            cell = Cell(None, "error", _said(error))
+            cell = Cell(None, "error", said_of(error))
         if self._turns.get(key) != turn:
             return
         if key[0].kind == "reviews":
@@ -182,19 +197,6 @@ class Questions:
         self._cells[key] = cell
         self._forget()
         self._changed(key[0])
-
-    async def _asked(self, source: Source, given: dict[str, Any]) -> Any:
-        if source.kind == "query":
-            return await self._gateway.query(source.name, given)
-        if source.kind == "worklet":
-            return await self._gateway.run_worklet(source.name, given)
-        if source.kind == "api":
-            return await self._gateway.ask_api(source.name, given)
-        if source.kind == "reviews":
-            return await self._gateway.reviews(source.name, given)
-        if source.kind == "review":
-            return await self._gateway.review(str(given["review"]))
-        return await self._gateway.predict(source.name, given[WHOLE] if source.whole else given)
 
     def _forget(self) -> None:
         shown = set(self._latest.values())

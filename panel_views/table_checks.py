@@ -34,7 +34,7 @@ def declarations(document: ViewDocument) -> Iterator[Fault]:
 
 
 def of_query(document: ViewDocument, loc: Loc, binding: QueryBinding) -> Iterator[Fault]:
-    """Of a binding to a query."""
+    """Of a binding to a query, or an action that asks it."""
     query = document.query(binding.query)
     if query is None:
         yield unknown((*loc, "query"), "declared query", binding.query, [each.name for each in document.queries])

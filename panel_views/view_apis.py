@@ -17,7 +17,7 @@ from ..connectors.errors import BadInput, Fault, NotFound, RequestFailed, Unavai
 from ..connectors.outgoing import Outgoing, as_json
 from ..connectors.secrets import Secrets
 from ..flows.addresses import address_faults, filled_address, filled_headers, places_in, secret_header_faults, unfilled
-from .document import ApiBinding, ViewDocument
+from .document import ApiBinding, AskApi, ViewDocument
 from .faults import Loc, unknown
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,10 @@ logger = logging.getLogger(__name__)
 _STATUS = re.compile(r" answered (\d{3})")
 MOST_BYTES = 5_000_000
 TIMEOUT = 20.0
+# Whose parameters are the body of the request; those of the others follow the address.
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+# What is asked only where somebody does something: a binding asks as often as values change.
+_ACTING = frozenset({"PUT", "PATCH", "DELETE"})
 
 
 class ViewApis:
@@ -42,7 +46,7 @@ class ViewApis:
         self._secrets = secrets
 
     async def ask(self, name: str, params: dict[str, Any]) -> Any:
-        """What the API answers: JSON as data, anything else as text.
+        """What the API answers: JSON as data, anything else as text; nothing if the answer is empty.
 
         Raises:
             NotFound: the view has no such API.
@@ -54,13 +58,14 @@ class ViewApis:
         api = self._document.api(name)
         if api is None:
             raise NotFound(f"The view {self._document.slug!r} has no API {name[:64]!r}.")
-        missing = unfilled(api.url, params)
+        missing = unfilled(api.url, {key for key, value in params.items() if value not in (None, "")})
         if missing:
-            raise BadInput(f"The API {name!r} needs {', '.join(missing)}.")
+            faults = [Fault((each,), "Fill this in.", "missing") for each in missing]
+            raise BadInput(f"The API {name!r} needs {', '.join(missing)}.", faults=faults)
         placed = places_in(api.url)
         rest = {key: value for key, value in params.items() if key not in placed}
         headers, content = dict(api.headers), None
-        if api.method == "POST":
+        if api.method in _WITH_BODY:
             content = to_json(rest)
             headers.setdefault("content-type", "application/json")
         address = filled_address(api.url, {key: params[key] for key in placed}, f"the API {name!r}")
@@ -70,7 +75,7 @@ class ViewApis:
                 api.method,
                 address,
                 trusted=True,
-                params=rest if api.method == "GET" else None,
+                params=None if api.method in _WITH_BODY else rest,
                 headers=headers,
                 content=content,
                 timeout=TIMEOUT,
@@ -85,6 +90,8 @@ class ViewApis:
             raise RequestFailed(
                 f"The API {name!r} {said}; the server's log has more.", repeatable=error.repeatable
             ) from None
+        if not answer.content:
+            return None
         kind = answer.content_type.partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             return answer.content.decode("utf-8", "replace")
@@ -107,10 +114,13 @@ def declared_faults(document: ViewDocument) -> Iterator[Fault]:
 
 
 def binding_faults(document: ViewDocument, loc: Loc, binding: ApiBinding) -> Iterator[Fault]:
-    """Of a binding to an API."""
+    """Of a binding to an API, or an action that asks it."""
     api = document.api(binding.api)
     if api is None:
         yield unknown((*loc, "api"), "declared API", binding.api, [each.name for each in document.apis])
         return
     for name in unfilled(api.url, binding.params):
         yield Fault((*loc, "params"), f"the address of {api.name!r} needs {name!r}", "missing", f'add "{name}"')
+    if api.method in _ACTING and not isinstance(binding, AskApi):
+        said = f"{api.name!r} acts ({api.method}), and a binding asks whenever a value changes"
+        yield Fault((*loc, "api"), said, "binding", "ask it by the action ask_api")

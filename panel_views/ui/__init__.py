@@ -58,6 +58,9 @@ from .kinds import (
 )
 from .verbs import (
     api,
+    ask_api,
+    ask_model,
+    ask_query,
     cancel_run,
     close_modal,
     component,
@@ -145,6 +148,9 @@ __all__ = [
     "Theme",
     "Video",
     "api",
+    "ask_api",
+    "ask_model",
+    "ask_query",
     "cancel_run",
     "close_modal",
     "component",

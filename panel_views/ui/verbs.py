@@ -13,6 +13,9 @@ from .base import Action, Bound, Component, Does, Reads, State
 
 __all__ = [
     "api",
+    "ask_api",
+    "ask_model",
+    "ask_query",
     "cancel_run",
     "close_modal",
     "component",
@@ -193,6 +196,84 @@ def submit_run(
 def cancel_run(run: Any, *, when: Reads | str | None = None, on_error: Does = ()) -> Action:
     """Cancel a run that `submit_run` began, by its id."""
     return Action(document.CancelRun, {"when": when, "on_error": on_error, "run": run})
+
+
+def ask_api(
+    api: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    path: str | None = None,
+    into: State | str | None = None,
+    when: Reads | str | None = None,
+    on_error: Does = (),
+) -> Action:
+    """Ask an HTTP API of this view, and put its answer, or the part at `path`, or its fault, into a state.
+
+    It is asked once each time, and never again by itself: for what acts on another system. Without `into` its
+    answer goes nowhere. A parameter whose value is nothing is left out.
+    """
+    return Action(
+        document.AskApi,
+        {
+            "api": api,
+            "params": params or {},
+            "path": path,
+            "when": when,
+            "on_error": on_error,
+            "into": into,
+        },
+    )
+
+
+def ask_query(
+    query: str,
+    into: State | str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    path: str | None = None,
+    when: Reads | str | None = None,
+    on_error: Does = (),
+) -> Action:
+    """Ask a query of this view, and put the rows that it finds, or the part at `path`, into a state."""
+    return Action(
+        document.AskQuery,
+        {
+            "query": query,
+            "params": params or {},
+            "path": path,
+            "when": when,
+            "on_error": on_error,
+            "into": into,
+        },
+    )
+
+
+def ask_model(
+    model: str,
+    into: State | str,
+    *,
+    input: Mapping[str, Any] | None = None,
+    value: Any = None,
+    path: str | None = None,
+    when: Reads | str | None = None,
+    on_error: Does = (),
+) -> Action:
+    """Ask a model (`NAME`, or a fixed `NAME@VERSION`), and put its answer, or the part at `path`, into a state.
+
+    It is given its inputs by name, or `value` as the whole. An input whose value is nothing is left out.
+    """
+    return Action(
+        document.AskModel,
+        {
+            "model": model,
+            "input": input or {},
+            "value": value,
+            "path": path,
+            "when": when,
+            "on_error": on_error,
+            "into": into,
+        },
+    )
 
 
 def save(

@@ -2,11 +2,12 @@
 // something of the view.
 import { button, h, iconButton, popover } from "./dom.js"
 import { componentOf, stateKeys } from "./documents.js"
-import { bindingControl, isBinding, newState } from "./bindings.js"
+import { bindingControl, isBinding, newState, parametersOf, placesOf } from "./bindings.js"
 import { control, resolve, words } from "./fields.js"
 
 const TITLES = { run_worklet: "Run a worklet", set_state: "Set a state", refresh: "Read a table again", navigate: "Go to a page", save: "Save a row",
-  submit_run: "Begin a durable run", cancel_run: "Cancel a run", open_modal: "Open a modal", close_modal: "Close a modal", notify: "Say something", copy: "Copy a text", download: "Hand out a file", decide: "Decide a review" }
+  submit_run: "Begin a durable run", cancel_run: "Cancel a run", open_modal: "Open a modal", close_modal: "Close a modal", notify: "Say something", copy: "Copy a text", download: "Hand out a file", decide: "Decide a review",
+  ask_api: "Ask an API", ask_query: "Ask a query", ask_model: "Ask a model" }
 
 export function actionKinds(schema) {
   const kinds = Object.values(schema.$defs ?? {}).filter((def) => def.properties?.do?.const)
@@ -38,9 +39,18 @@ export function actionsEditor(context, event, first, tell) {
 
 function pickKind(context, anchor, kinds, add) {
   popover(anchor, (box, close) => {
-    box.append(h("h3", { text: "What happens" }), h("ul", { class: "options" }, kinds.map((kind) => h("li", {},
-      h("button", { type: "button", class: "option", onclick: () => { close(); add(...fresh(context, kind)) } }, h("span", { text: kind.title }), h("small", { text: (kind.def.description ?? "").split(". ")[0] }))))))
+    box.append(h("h3", { text: "What happens" }), h("ul", { class: "options" }, kinds.map((kind) => {
+      const lacks = lacking(context, kind)
+      return h("li", {}, h("button", { type: "button", class: "option", disabled: !!lacks, onclick: () => { close(); add(...fresh(context, kind)) } },
+        h("span", { text: kind.title }), h("small", { text: lacks ?? (kind.def.description ?? "").split(". ")[0] })))
+    })))
   }, { label: "What happens" })
+}
+
+// What a step is about that the view declares, and it declares none.
+function lacking(context, kind) {
+  const declared = { ask_api: "apis", ask_query: "queries", save: "tables" }[kind.do]
+  return declared && !(context.view()[declared] ?? []).length ? "Nothing to choose yet: see “Tables, queries and APIs”, where nothing is selected." : null
 }
 
 // A step with the fields that it needs, as far as they can be guessed, and the operations for what is not there yet.
@@ -59,14 +69,22 @@ function fresh(context, kind) {
     else if (schema.type === "array") action[name] = []
     else action[name] = schema.default ?? schema.enum?.[0] ?? (schema.type === "string" ? "" : null)
   }
-  if (action.worklet && kind.def.properties.input) action.input = guessed(context, action.worklet)
-  return [action, before]
+  return [given(context, action), before]
 }
 
-// The inputs of a worklet that a component of the same name gives.
-function guessed(context, name) {
-  const worklet = context.sources().worklets.find((each) => each.name === name)
-  const named = (worklet?.input ?? []).map((field) => [field.name, componentOf(context.view(), field.name)])
+// The fields that name who is asked, and the ones that what it is asked with goes into.
+const ASKED = { run_worklet: ["worklet", "input"], submit_run: ["worklet", "input"], ask_api: ["api", "params"], ask_query: ["query", "params"], ask_model: ["model", "input"] }
+
+// A step that asks somebody, with what the components of its inputs' names give. An address has to have all its values.
+function given(context, action) {
+  const [, holder] = ASKED[action.do] ?? []
+  if (!holder) return action
+  const empty = Object.fromEntries(action.do === "ask_api" ? wanted(context, action).map((each) => [each.name, { constant: "" }]) : [])
+  return { ...action, [holder]: { ...empty, ...guessed(context, action) } }
+}
+
+function guessed(context, action) {
+  const named = wanted(context, action).map((field) => [field.name, componentOf(context.view(), field.name)])
   return Object.fromEntries(named.filter(([, part]) => part && context.kinds.get(part.type)?.values.includes("value")).map(([key, part]) => [key, { component: part.id }]))
 }
 
@@ -74,7 +92,7 @@ function guessed(context, name) {
 // the first.
 function likely(context, name, values) {
   if (name === "worklet") {
-    const asked = (worklet) => Object.keys(guessed(context, worklet)).length
+    const asked = (worklet) => Object.keys(guessed(context, { do: "run_worklet", worklet })).length
     return values.reduce((best, each) => (asked(each) > asked(best) ? each : best))
   }
   const bindings = context.view().pages.flatMap((page) => page.components ?? []).flatMap((part) => Object.values(part.bindings ?? {}))
@@ -86,15 +104,26 @@ function stepForm(context, first, change) {
   const def = actionKinds(context.schema).find((kind) => kind.do === action.do)?.def
   if (!def) return h("p", { class: "muted", text: "This server does not know this step." })
   const set = (name, value) => {
-    const next = { ...action, [name]: value }
-    if (name === "worklet" && "input" in def.properties) next.input = { ...guessed(context, value) }
+    let next = { ...action, [name]: value }
+    if (name === ASKED[action.do]?.[0]) {
+      delete next.value // of another model
+      next = given(context, next)
+    }
+    if (action.do === "ask_model" && name === "value" && value) delete next.input // it is the whole
     if (action.do === "navigate" && name === "view") delete next.page // of the other view
     if (action.do === "navigate" && name !== "params") next.params = {}
     if (value === undefined || value === null) delete next[name]
     action = next
     change(next)
   }
-  return h("div", { class: "fields" }, fieldsOf(def).map(([name, schema]) => stepField(context, action, name, schema, set)))
+  return h("div", { class: "fields" }, fieldsOf(def).filter(([name]) => takes(context, action, name)).map(([name, schema]) => stepField(context, action, name, schema, set)))
+}
+
+// A model has one input, which is its value, or several by name.
+function takes(context, action, name) {
+  if (action.do !== "ask_model" || !["input", "value"].includes(name)) return true
+  const named = wanted(context, action).length > 0 || Object.keys(action.input ?? {}).length > 0
+  return action[name] !== undefined || named === (name === "input")
 }
 
 // The fields of steps that name a state.
@@ -115,11 +144,15 @@ function stepField(context, action, name, schema, set) {
     return h("details", { class: "nested", open: !!action[name]?.length }, h("summary", { text: name === "on_error" ? "If it fails" : words(name) }), actionsEditor(context, name, action[name] ?? [], (steps) => set(name, steps.length ? steps : undefined)))
   }
   if (name in STATES) {
-    const options = stateKeys(context.view()).map((key) => [key, key])
+    const options = [...(found.optional ? [[undefined, "None"]] : []), ...stateKeys(context.view()).map((key) => [key, key])]
     const pick = control({ type: "string" }, {}, action[name], (value) => set(name, value), { label: words(name), choices: options })
     return field(STATES[name], h("div", { class: "with-button" }, pick, iconButton("plus", "New state", (press) => newState(context, press.currentTarget, (key) => set(name, key)))))
   }
-  return field(words(name), control(schema, context.schema, action[name], (value) => set(name, value), { label: words(name), choices: choicesOf(context, action.do, name, found, action) }))
+  let choices = choicesOf(context, action.do, name, found, action)
+  // A fixed version of a model, or what is gone by now.
+  if (choices && action[name] != null && !choices.some(([value]) => value === action[name])) choices = [...choices, [action[name], action[name]]]
+  const title = { path: "Part of the answer", api: "API" }[name] ?? words(name)
+  return field(title, control(schema, context.schema, action[name], (value) => set(name, value), { label: title, choices, placeholder: name === "path" ? "the whole answer" : undefined }))
 }
 
 // A step that saves does so into a table that the view declares; others read any. One that goes to another view names
@@ -134,9 +167,13 @@ function choicesOf(context, step, name, schema, action = {}) {
 const others = (context) => (context.sources().views ?? []).filter((view) => view.slug !== context.view().slug)
 const pagesOf = (context, view) => (view && view !== context.view().slug ? others(context).find((each) => each.slug === view)?.pages ?? [] : context.view().pages)
 
-// The names that a step's values go to: a worklet's inputs, the parameters of a page.
+// The names that a step's values go to: a worklet's inputs, the parameters of a page, a query or an API.
 function wanted(context, action) {
-  if (action.do === "save") return (context.view().tables ?? []).find((table) => table.name === action.table)?.columns ?? []
+  const declared = (kind, name) => (context.view()[kind] ?? []).find((each) => each.name === name)
+  if (action.do === "save") return declared("tables", action.table)?.columns ?? []
+  if (action.do === "ask_api") return placesOf(declared("apis", action.api)?.url ?? "").map((name) => ({ name, required: true }))
+  if (action.do === "ask_query") return parametersOf(declared("queries", action.query)?.sql ?? "").map((name) => ({ name }))
+  if (action.do === "ask_model") return context.sources().models.find((each) => each.name === action.model?.split("@")[0])?.inputs ?? []
   if (action.do !== "navigate") return context.sources().worklets.find((each) => each.name === action.worklet)?.input ?? []
   const pages = pagesOf(context, action.view)
   return (pages.find((page) => page.id === action.page) ?? pages[0])?.params ?? []
@@ -154,11 +191,21 @@ function inputs(context, action, name, set) {
     given = next
     set(name, next)
   }
-  if (!names.length) return null
+  if (!names.length && action.do !== "ask_api") return null
   return h("fieldset", { class: "inputs" }, h("legend", { text: words(name) }), names.map((key) => {
     const one = known.find((each) => each.name === key)
-    return field(`${key}${one?.required ? " *" : ""}`, bindingControl(context, given[key], (binding) => put(key, binding), { label: key, event: true }))
-  }))
+    const taken = (binding) => put(key, binding ?? (action.do === "ask_api" && one ? { constant: "" } : null))
+    return field(`${key}${one?.required ? " *" : ""}`, bindingControl(context, given[key], taken, { label: key, event: true }))
+  }), action.do === "ask_api" ? another(names, (key) => put(key, { constant: "" })) : null)
+}
+
+// An API takes whatever it is sent.
+function another(names, add) {
+  const input = h("input", { type: "text", placeholder: "another parameter", "aria-label": "Another parameter", pattern: "[A-Za-z][A-Za-z0-9_]*", onchange: () => {
+    const key = input.value.trim()
+    if (key && input.checkValidity() && !names.includes(key)) add(key)
+  } })
+  return input
 }
 
 const field = (label, element) => h("div", { class: "field" }, h("span", { class: "name", text: label }), element)

@@ -94,7 +94,7 @@ const options = (items, chosen, take) => h("ul", { class: "options" }, items.map
     h("span", { text: title }), note ? h("small", { text: note }) : null))))
 
 // The names behind `:name` in a statement. A cast (`::int`) is none, nor is what stands in quotes.
-const parametersOf = (sql) => [...new Set([...sql.replace(/'[^']*'/g, "").matchAll(/(?<![:\w]):([A-Za-z_]\w*)/g)].map((found) => found[1]))]
+export const parametersOf = (sql) => [...new Set([...sql.replace(/'[^']*'/g, "").matchAll(/(?<![:\w]):([A-Za-z_]\w*)/g)].map((found) => found[1]))]
 
 const nothing = (text) => h("p", { class: "empty", text })
 
@@ -197,7 +197,7 @@ const PICKERS = {
   },
 }
 
-const placesOf = (url) => [...new Set([...url.matchAll(/\{([A-Za-z_]\w*)\}/g)].map((found) => found[1]))]
+export const placesOf = (url) => [...new Set([...url.matchAll(/\{([A-Za-z_]\w*)\}/g)].map((found) => found[1]))]
 
 // Who is asked, an expression for each input, and which part of the answer is wanted. `inputs` are null where they have
 // no names: then one expression is the whole.

@@ -164,6 +164,7 @@ function choicesFor(name, schema) {
   if (name === "worklet") return known.worklets.map((one) => [one.name, one.name])
   if (name === "table") return known.tables.map((one) => [one.name, one.name])
   if (name === "model") return known.models.map((one) => [one.name, one.name])
+  if (name === "api") return (session.view.apis ?? []).map((one) => [one.name, one.name])
   if (name === "query") return (session.view.queries ?? []).map((one) => [one.name, one.name])
   if (name === "page") return session.view.pages.map((page) => [page.id, page.title || page.id])
   if (name === "into" || name === "state") return stateKeys(session.view).map((key) => [key, key])
