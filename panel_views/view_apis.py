@@ -61,7 +61,7 @@ class ViewApis:
         missing = unfilled(api.url, {key for key, value in params.items() if value not in (None, "")})
         if missing:
             faults = [Fault((each,), "Fill this in.", "missing") for each in missing]
-            raise BadInput(f"The API {name!r} needs {', '.join(missing)}.", faults=faults)
+            raise BadInput(f"The API {name!r} can't be asked yet.", faults=faults)
         placed = places_in(api.url)
         rest = {key: value for key, value in params.items() if key not in placed}
         headers, content = dict(api.headers), None

@@ -207,10 +207,10 @@ def ask_api(
     when: Reads | str | None = None,
     on_error: Does = (),
 ) -> Action:
-    """Ask an HTTP API of this view, and put its answer, or the part at `path`, or its fault, into a state.
+    """Ask an HTTP API of this view, for what acts on another system, and put its answer into a state.
 
-    It is asked once each time, and never again by itself: for what acts on another system. Without `into` its
-    answer goes nowhere. A parameter whose value is nothing is left out.
+    It is asked once each time, and never again by itself. `path` takes a part of the answer; without `into` it goes
+    nowhere. A parameter whose value is nothing is left out.
     """
     return Action(
         document.AskApi,
@@ -234,7 +234,10 @@ def ask_query(
     when: Reads | str | None = None,
     on_error: Does = (),
 ) -> Action:
-    """Ask a query of this view, and put the rows that it finds, or the part at `path`, into a state."""
+    """Ask a query of this view, and put the rows that it finds into a state.
+
+    `path` takes a part of them (`0.name`: a column of the first row).
+    """
     return Action(
         document.AskQuery,
         {
@@ -258,9 +261,10 @@ def ask_model(
     when: Reads | str | None = None,
     on_error: Does = (),
 ) -> Action:
-    """Ask a model (`NAME`, or a fixed `NAME@VERSION`), and put its answer, or the part at `path`, into a state.
+    """Ask a model and put its answer into a state.
 
-    It is given its inputs by name, or `value` as the whole. An input whose value is nothing is left out.
+    `NAME@VERSION` is a fixed version. It is given its inputs by name, or `value` as the whole; an input whose value
+    is nothing is left out. `path` takes a part of the answer.
     """
     return Action(
         document.AskModel,

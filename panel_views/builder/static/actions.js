@@ -5,13 +5,15 @@ import { componentOf, stateKeys } from "./documents.js"
 import { bindingControl, isBinding, newState, parametersOf, placesOf } from "./bindings.js"
 import { control, resolve, words } from "./fields.js"
 
-const TITLES = { run_worklet: "Run a worklet", set_state: "Set a state", refresh: "Read a table again", navigate: "Go to a page", save: "Save a row",
-  submit_run: "Begin a durable run", cancel_run: "Cancel a run", open_modal: "Open a modal", close_modal: "Close a modal", notify: "Say something", copy: "Copy a text", download: "Hand out a file", decide: "Decide a review",
-  ask_api: "Ask an API", ask_query: "Ask a query", ask_model: "Ask a model" }
+// In the order in which they are offered.
+const TITLES = { run_worklet: "Run a worklet", submit_run: "Begin a durable run", cancel_run: "Cancel a run", ask_model: "Ask a model", ask_query: "Ask a query", ask_api: "Ask an API",
+  set_state: "Set a state", save: "Save a row", refresh: "Read a table again", navigate: "Go to a page", open_modal: "Open a modal", close_modal: "Close a modal", notify: "Say something", copy: "Copy a text", download: "Hand out a file", decide: "Decide a review" }
+const ORDER = Object.keys(TITLES)
 
 export function actionKinds(schema) {
   const kinds = Object.values(schema.$defs ?? {}).filter((def) => def.properties?.do?.const)
   return kinds.map((def) => ({ do: def.properties.do.const, title: TITLES[def.properties.do.const] ?? words(def.properties.do.const), def }))
+    .sort((one, other) => (ORDER.indexOf(one.do) + 99) % 99 - (ORDER.indexOf(other.do) + 99) % 99)
 }
 
 // `change(actions, before)` hears of the whole list, and of the operations that it needs to be made before.
@@ -42,7 +44,7 @@ function pickKind(context, anchor, kinds, add) {
     box.append(h("h3", { text: "What happens" }), h("ul", { class: "options" }, kinds.map((kind) => {
       const lacks = lacking(context, kind)
       return h("li", {}, h("button", { type: "button", class: "option", disabled: !!lacks, onclick: () => { close(); add(...fresh(context, kind)) } },
-        h("span", { text: kind.title }), h("small", { text: lacks ?? (kind.def.description ?? "").split(". ")[0] })))
+        h("span", { text: kind.title }), h("small", { text: lacks ?? (kind.def.description ?? "").split(/\.\s/)[0] })))
     })))
   }, { label: "What happens" })
 }
@@ -179,11 +181,11 @@ function wanted(context, action) {
   return (pages.find((page) => page.id === action.page) ?? pages[0])?.params ?? []
 }
 
-// What a worklet is given: a line for each field of its input.
+// What somebody is given who is asked: a line for each field of a worklet's input, and so on. An API takes more.
 function inputs(context, action, name, set) {
   let given = action[name] ?? {}
+  const open = action.do === "ask_api"
   const known = wanted(context, action)
-  const names = [...new Set([...known.map((each) => each.name), ...Object.keys(given)])]
   const put = (key, binding) => {
     const next = { ...given }
     if (binding) next[key] = binding
@@ -191,21 +193,24 @@ function inputs(context, action, name, set) {
     given = next
     set(name, next)
   }
-  if (!names.length && action.do !== "ask_api") return null
-  return h("fieldset", { class: "inputs" }, h("legend", { text: words(name) }), names.map((key) => {
+  const lines = h("div")
+  const names = () => [...new Set([...known.map((each) => each.name), ...Object.keys(given)])]
+  const paint = () => lines.replaceChildren(...names().map((key) => {
     const one = known.find((each) => each.name === key)
-    const taken = (binding) => put(key, binding ?? (action.do === "ask_api" && one ? { constant: "" } : null))
-    return field(`${key}${one?.required ? " *" : ""}`, bindingControl(context, given[key], taken, { label: key, event: true }))
-  }), action.do === "ask_api" ? another(names, (key) => put(key, { constant: "" })) : null)
-}
-
-// An API takes whatever it is sent.
-function another(names, add) {
-  const input = h("input", { type: "text", placeholder: "another parameter", "aria-label": "Another parameter", pattern: "[A-Za-z][A-Za-z0-9_]*", onchange: () => {
-    const key = input.value.trim()
-    if (key && input.checkValidity() && !names.includes(key)) add(key)
+    // An address has to have all its values.
+    const take = (binding) => put(key, binding ?? (open && one ? { constant: "" } : null))
+    return field(`${key}${one?.required ? " *" : ""}`, bindingControl(context, given[key], take, { label: key, event: true }))
+  }))
+  paint()
+  if (!names().length && !open) return null
+  const more = h("input", { type: "text", placeholder: "another parameter", "aria-label": "Another parameter", pattern: "[A-Za-z][A-Za-z0-9_]*", onchange: () => {
+    const key = more.value.trim()
+    if (!key || !more.checkValidity() || names().includes(key)) return
+    more.value = ""
+    put(key, { constant: "" })
+    paint()
   } })
-  return input
+  return h("fieldset", { class: "inputs" }, h("legend", { text: words(name) }), lines, open ? more : null)
 }
 
 const field = (label, element) => h("div", { class: "field" }, h("span", { class: "name", text: label }), element)
