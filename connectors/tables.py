@@ -436,6 +436,19 @@ class TableRow(StoreTable, table=True):
     created_at: datetime = _time(default_factory=now)
 
 
+class TableMark(StoreTable, table=True):
+    """That rows of a table were saved, by whom last; written with the rows, so that who sees it sees them.
+
+    A table has a few marks, so that those who save at the same time do not wait for one another.
+    """
+
+    __tablename__ = "table_mark"
+    table_name: str = Field(primary_key=True)
+    slot: int = Field(default=0, primary_key=True)
+    writer: str
+    saved_at: datetime = _time(default_factory=now)
+
+
 class StoredFile(StoreTable, table=True):
     """A file in the file store; the id is unguessable, the content lies under its hash."""
 

@@ -14,7 +14,7 @@ from ..connectors.store import Store
 from ..connectors.tables import TableRow
 from .context import RunContext
 from .inputs import Misfit, as_json_data
-from .saved_rows import row_key
+from .saved_rows import mark_saved, row_key
 from .steps import Getter, Step, Values, with_stored_images
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ def _write(store: Store, gathered: Collection[tuple[SaveStep, list[TableRow]]]) 
     with store.session() as session:
         for step, rows in gathered:
             step.write(session, rows, sqlite=store.is_sqlite)
+        writer = next(row.run_id for _, rows in gathered for row in rows)
+        mark_saved(session, [step.table for step, _ in gathered], writer, sqlite=store.is_sqlite)
 
 
 def insert_for(sqlite: bool) -> Any:

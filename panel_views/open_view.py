@@ -89,7 +89,7 @@ class OpenView:
         self.runtime.adopt_state(key, value)
 
     def rows_saved(self, table: str) -> None:
-        """Read a table again whose rows another tab has saved."""
+        """Read a table again whose rows somebody else has saved."""
         self.runtime.rows_saved(table)
 
     async def close(self) -> None:

@@ -146,6 +146,11 @@ class Questions:
             self._cells[key] = self._cells[key].loading()
             self._begin(key, 0)
 
+    async def answered(self, table: str) -> None:
+        """Wait for what is being asked of a table."""
+        asking = [task for key, task in self._asking.items() if self._reads(key[0], table)]
+        await asyncio.gather(*asking, return_exceptions=True)
+
     def reviews_changed(self) -> None:
         """Ask again for what the inbox shows: somebody has decided."""
         for key in set(self._latest.values()):

@@ -109,6 +109,8 @@ class Runtime:
         self._tables: dict[tuple[str, int], Cell] = {}
         self._cells: dict[tuple[str, str], Cell] = {}
         self._generations: dict[str, int] = {}
+        # The tables that are read again because others have saved, with whether they have saved anew since.
+        self._renewing: dict[str, bool] = {}
         self._faulted: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsaved: Counter[str] = Counter()
@@ -171,8 +173,23 @@ class Runtime:
             self._spawn(self._actions.resume(begun, run))
 
     def rows_saved(self, table: str) -> None:
-        """Read a table again that another page has written; what fields were filled with stays."""
-        self._spawn(self.refresh(table, keep=self._values.keys()))
+        """Read a table again that somebody else has written; what fields were filled with stays.
+
+        Once at a time: who is told faster than the store answers would else never show an answer.
+        """
+        begun = table in self._renewing
+        self._renewing[table] = True
+        if not begun:
+            self._spawn(self._renew(table))
+
+    async def _renew(self, table: str) -> None:
+        try:
+            while self._renewing[table]:
+                self._renewing[table] = False
+                await self.refresh(table, keep=self._values.keys())
+                await self._questions.answered(table)
+        finally:
+            del self._renewing[table]
 
     def reviews_changed(self) -> None:
         """Ask again for what is to be decided."""

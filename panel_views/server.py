@@ -45,9 +45,9 @@ from .handlers import extra_patterns, templates, use_own_handlers, visitor
 from .open_view import OpenView
 from .page import page_variables
 from .state import PersistentState, forget_tabs
-from .state_feed import StateFeed
+from .state_feed import ROWS_PACE, Rows, StateFeed
 from .view_apis import ViewApis
-from .view_tables import ViewTables
+from .view_tables import ViewTables, read_by
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,8 @@ MAX_IMPORT_BYTES = 25_000_000
 # How long somebody may go on who has been signed out, or whose link was revoked.
 SWEEP_SECONDS = 3_600.0
 WATCH_SECONDS = 3.0
+# Of visitors by a link, who may ask for a number of things a minute only, each reading of new rows is one.
+VISITOR_PACE = 5.0
 # What the browser sends over the websocket is numbers, addresses and short texts; files go to /api/files.
 MAX_MESSAGE_BYTES = 1_000_000
 
@@ -223,11 +225,10 @@ class ViewsServer:
         tables = ViewTables(self._store, visit.document, visit.principal)
         view = self._view(visit, doc, tables)
 
-        def saved(table: str, writer: str) -> None:
-            if writer != tables.writer:
-                view.rows_saved(table)
-
-        self._open[view] = self._feed.follow(visit.document.slug, visit.principal.id, view.adopt_state, saved)
+        page = visit.document.page_at(visit.page)
+        pace = VISITOR_PACE if visit.ticket else ROWS_PACE
+        rows = Rows(read_by(page, visit.document), view.rows_saved, tables.writer, pace)
+        self._open[view] = self._feed.follow(visit.document.slug, visit.principal.id, view.adopt_state, rows)
         doc.on_session_destroyed(lambda context: self._forget(view))
         view.root.server_doc(doc, title=visit.document.title, location=False)
         if view.bridge is not None:

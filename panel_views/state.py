@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, delete, select
 
 from ..connectors.errors import TooLarge
@@ -20,8 +19,6 @@ MAX_VALUE_BYTES = 1_000_000
 VIEW_OWNER = ""
 # One of a tab of the browser has a name of its own.
 TAB_OWNER = "tab:"
-# Says when rows of a table were last saved in the view, and by which open page.
-ROWS_OWNER = "rows:"
 # What a tab holds is forgotten so long after its last change.
 TAB_DAYS = 2
 
@@ -83,20 +80,6 @@ def forget_tabs(store: Store) -> None:
         session.exec(
             delete(ViewState).where(col(ViewState.owner).startswith(TAB_OWNER), col(ViewState.updated_at) < old)
         )
-
-
-def mark_saved(store: Store, slug: str, table: str, writer: str) -> None:
-    """Let the other open pages of a view know that rows of a table were saved. Blocking."""
-    for last in (False, True):
-        mark = ViewState(view_slug=slug, owner=ROWS_OWNER, key=table, value=writer, updated_at=now())
-        try:
-            with store.session() as session:
-                session.merge(mark)
-            return
-        except IntegrityError:
-            # Another page has made the first mark of this table at this moment; now there is one to change.
-            if last:
-                raise
 
 
 def key_of(owner: str, name: str) -> str:

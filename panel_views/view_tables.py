@@ -5,14 +5,13 @@ Rows lie in the store as `pw.save` leaves them. A query sees each declared table
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlmodel import select
 
 from ..connectors.access import Principal, Role, require
@@ -21,11 +20,8 @@ from ..connectors.store import Store
 from ..connectors.tables import TableRow, new_id
 from ..flows.engine import new_run_id
 from ..flows.queries import parameters_of
-from ..flows.saved_rows import row_key
-from .document import Column, DataTable, ViewDocument
-from .state import mark_saved
-
-logger = logging.getLogger(__name__)
+from ..flows.saved_rows import mark_saved, row_key
+from .document import Column, DataTable, Page, QueryBinding, TableBinding, ViewDocument
 
 _WITH = re.compile(r"\s*with\s+(recursive\s+)?", re.IGNORECASE)
 # What every row has beside its columns, unless a column is called so.
@@ -84,15 +80,7 @@ class ViewTables:
             raise Conflict(
                 f"Somebody else has just written this row of {name!r}; save again to change theirs."
             ) from None
-        self._tell_others(name)
         return row
-
-    def _tell_others(self, table: str) -> None:
-        try:
-            mark_saved(self._store, self._document.slug, table, self.writer)
-        except SQLAlchemyError:
-            # The row is saved: to say that it is not would have it written twice.
-            logger.exception("The other pages of %s are not told of the rows of %s.", self._document.slug, table)
 
     def _write(self, table: DataTable, checked: dict[str, Any]) -> dict[str, Any]:
         name, node = table.name, f"view:{self._document.slug}"
@@ -114,6 +102,8 @@ class ViewTables:
                 # A worklet that saves the same row puts its own there if its run began later.
                 row.data, row.run_id, row.node, row.position = {**row.data, **checked}, new_run_id(), node, 0
             session.add(row)
+            session.flush()
+            mark_saved(session, [name], self.writer, sqlite=self._store.is_sqlite)
             return dict(row.data)
 
     def _with_truths(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -142,6 +132,17 @@ def with_tables(sql: str, tables: list[DataTable], *, sqlite: bool) -> str:
 def names(sql: str, table: str) -> bool:
     """Whether a statement names a table."""
     return re.search(rf"(?<![\w.-]){re.escape(table)}(?![\w-])", sql, re.IGNORECASE) is not None
+
+
+def read_by(page: Page, document: ViewDocument) -> frozenset[str]:
+    """The tables whose rows a page shows, by themselves or by a query."""
+    bindings = [binding for part in page.components for binding in part.bound().values()]
+    shown = {binding.table for binding in bindings if isinstance(binding, TableBinding)}
+    asked = {binding.query for binding in bindings if isinstance(binding, QueryBinding)}
+    queries = [query for query in document.queries if query.name in asked]
+    return frozenset(
+        shown | {table.name for table in document.tables for query in queries if names(query.sql, table.name)}
+    )
 
 
 def _selected(table: DataTable, sqlite: bool) -> str:

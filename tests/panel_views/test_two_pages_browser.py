@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from playwright.sync_api import Page, expect
 from prefect_worklets.connectors.access import Access, Principal, Role
 from prefect_worklets.connectors.file_addresses import file_url
 from prefect_worklets.connectors.files import FileStore
+from prefect_worklets.flows.context import Services
+from prefect_worklets.flows.engine import Engine
 from prefect_worklets.panel_views.checks import parse
 from prefect_worklets.panel_views.view_tables import ViewTables
 
@@ -126,6 +130,20 @@ def test_from_a_row_to_its_page_and_a_change_that_stays(visitor: Any, garden: An
     expect(part(page, "title")).to_have_text("Basil")
 
 
+def saved_by_a_run(garden: Any, row: dict[str, Any]) -> None:
+    """In a thread: Playwright's own loop is this one's."""
+
+    @pw.worklet
+    def plant(row: dict) -> Any:
+        return pw.save("garden_plants", key="number")(row)
+
+    engine = Engine(services=Services(store=garden.store))
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(asyncio.run, engine.run(plant.plan, [row], engine.context("plant"))).result()
+    assert run.state == "completed"
+    engine.close()
+
+
 def test_a_saved_row_shows_in_the_other_open_pages_and_takes_nothing_typed(visitor: Any, garden: Any) -> None:
     sign_in(visitor, garden, "ada")
     listed = opened(visitor, garden, "garden")
@@ -139,6 +157,8 @@ def test_a_saved_row_shows_in_the_other_open_pages_and_takes_nothing_typed(visit
     part(writer, "name").locator("input").fill("Thai basil")
     writer.get_by_role("button", name="Save").click()
     expect(part(listed, "plants").get_by_text("Thai basil")).to_be_visible()
+    saved_by_a_run(garden, {"number": 2, "name": "Holy basil"})
+    expect(part(listed, "plants").get_by_text("Holy basil")).to_be_visible()
     expect(part(typing, "name").locator("input")).to_have_value("Half a na")
     for width in (1280, 390):
         listed.set_viewport_size({"width": width, "height": 900})
