@@ -243,11 +243,18 @@ class TestHands:
         found = parts(server, desk)["rows"]["properties"]["columns"]
         assert found == [{"name": "one"}, {"name": "two", "title": "Two", "decimals": 2, "format": "number"}]
 
-    def test_a_step_leads_to_a_page_of_another_view(self, server: Server, hands: BuilderHands, desk: str) -> None:
+    def test_a_step_leads_to_a_page_of_another_view_and_one_asks_an_api(
+        self, server: Server, hands: BuilderHands, desk: str
+    ) -> None:
         pages = [{"id": "list", "title": "List"}, {"id": "one", "title": "One", "params": [{"name": "number"}]}]
         other = {"slug": f"{desk}-two", "title": f"Two of {desk}", "pages": pages}
         with server.client() as client:
             assert client.post("/api/views", json=other).status_code == 201
+            shop = {"name": "shop", "url": "https://shop.example/{a}", "method": "PUT"}
+            change = {"op": "set_view", "name": "apis", "value": [shop]}
+            base = client.get(f"/api/views/{desk}/draft").json()["revision"]
+            body = {"base": base, "operations": [change]}
+            assert client.post(f"/api/views/{desk}/draft/operations", json=body).status_code == 200
         hands.open(desk)
         hands.select("a")
         hands.add_step("Go to a page")
@@ -259,10 +266,19 @@ class TestHands:
         hands.page.get_by_role("tab", name="Component", exact=True).click()
         picker.get_by_text("a.value").click()
         hands.settled()
-        (step_,) = parts(server, desk)["a"]["actions"]["change"]
-        assert step_ == {
+        hands.add_step("Ask an API")
+        step = hands.page.locator(".step").nth(1)
+        step.get_by_label("Another parameter").fill("note")
+        step.get_by_label("Part of the answer").fill("number")
+        hands.page.keyboard.press("Tab")
+        expect(step.get_by_label("note: Fixed value")).to_be_visible()
+        hands.settled()
+        leads, asks = parts(server, desk)["a"]["actions"]["change"]
+        assert leads == {
             "do": "navigate", "view": other["slug"], "page": "one", "params": {"number": {"component": "a"}},
         }  # fmt: skip
+        params = {"a": {"component": "a"}, "note": {"constant": ""}}
+        assert asks == {"do": "ask_api", "api": "shop", "params": params, "path": "number"}
 
     def test_pages_worklets_and_versions(self, server: Server, hands: BuilderHands, desk: str) -> None:
         page = hands.page
