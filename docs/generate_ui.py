@@ -204,6 +204,8 @@ def _component(kind: Any, types: _Types) -> str:
         lines += ["    _: KW_ONLY"]
     lines += [_field(name, kind, types) for name in names if name != first]
     lines += [f"    on_{event}: Does = ()" for event in sorted(kind.events)]
+    if kind.holds is not None:
+        lines.append("    on: Mapping[str, Does] | None = None")
     return "\n".join(lines) + "\n\n"
 
 

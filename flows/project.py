@@ -6,7 +6,7 @@ import ast
 import json
 import tomllib
 import traceback
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import ModuleType
@@ -323,6 +323,8 @@ def _collect(module: ModuleType, path: Path, project: Project, faults: list[Faul
             if other_view is not value.document:
                 what = f"another view is named {value.slug!r}."
                 faults.append(definition_fault(what, place=value.place, fix="give one of them another name"))
+            for component in value.components:
+                _collect_component(component, path, project, faults)
             continue
         if isinstance(value, type) and issubclass(value, ComponentDefinition):
             _collect_component(value, path, project, faults)
@@ -341,18 +343,21 @@ def _collect(module: ModuleType, path: Path, project: Project, faults: list[Faul
         project.worklets[value.name] = value
 
 
-def _collect_component(found: type[ComponentDefinition], path: Path, project: Project, faults: list[Fault]) -> None:
+def _collect_component(
+    found: type[ComponentDefinition] | Mapping[str, Any], path: Path, project: Project, faults: list[Fault]
+) -> None:
     try:
-        definition = found.definition()
+        definition = found.definition() if isinstance(found, type) else dict(found)
     except DefinitionError as error:
         # Each module that imports the class has it.
         faults += [fault for fault in error.faults if fault not in faults]
         return
     if definition is None:
         return
-    other = project.components.setdefault(definition["name"], definition)
+    name = str(definition.get("name"))
+    other = project.components.setdefault(name, definition)
     if other != definition:
-        what = f"another component is named {definition['name']!r}."
+        what = f"another component is named {name!r}."
         faults.append(definition_fault(what, place=Place(str(path), 1), fix="give one of the classes another name"))
 
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .faults import Place
-
-
-@dataclass(frozen=True, eq=False)
-class ViewDefinition:
-    """A view that Python code wrote: its document as plain JSON, and where it is written."""
-
-    slug: str
-    document: dict[str, Any]
-    place: Place
 
 
 class ComponentDefinition:
@@ -24,3 +16,18 @@ class ComponentDefinition:
     def definition(cls) -> dict[str, Any] | None:
         """The component as plain JSON, its script with it; None for a base. Raises DefinitionError with every fault."""
         return None
+
+
+@dataclass(frozen=True, eq=False)
+class ViewDefinition:
+    """A view that Python code wrote: its document as plain JSON, where it is written, and its authors' components."""
+
+    slug: str
+    document: dict[str, Any]
+    place: Place
+    components: tuple[type[ComponentDefinition] | Mapping[str, Any], ...] = ()
+
+    def definitions(self) -> list[dict[str, Any]]:
+        """Those components as plain JSON. Raises DefinitionError."""
+        found = [one.definition() if isinstance(one, type) else dict(one) for one in self.components]
+        return [one for one in found if one is not None]

@@ -11,10 +11,12 @@ from starlette.routing import BaseRoute, Route
 
 from ..connectors.access import Principal, Role
 from ..connectors.errors import NotFound
+from ..connectors.outgoing import Outgoing
+from ..connectors.secrets import Secrets
 from ..connectors.store import Store
 from ..connectors.tables import ViewVersion
 from ..connectors.web import Guard, json_response, read_json
-from . import custom_api, drafts_api
+from . import asked_api, custom_api, drafts_api
 from .checks import parse
 from .components.kinds import KINDS
 from .document import json_schema
@@ -24,12 +26,19 @@ from .publishing import may_open, publish, published, views_for
 MAX_DOCUMENT_BYTES = 2_000_000
 
 
-def routes(store: Store, guard: Guard, frames: FrameOrigins | None = None) -> list[BaseRoute]:
+def routes(
+    store: Store,
+    guard: Guard,
+    frames: FrameOrigins | None = None,
+    outgoing: Outgoing | None = None,
+    secrets: Secrets | None = None,
+) -> list[BaseRoute]:
     """The routes below /api/views. They raise WorkletsError, which the app answers as problem documents.
 
     Args:
         store, guard: where views are, and who may ask.
         frames: the sites that frames of views may show; by default none.
+        outgoing, secrets: for the APIs of views that other programs serve.
     """
     frames = frames or FrameOrigins()
     handlers = _Views(store, guard, frames)
@@ -40,6 +49,7 @@ def routes(store: Store, guard: Guard, frames: FrameOrigins | None = None) -> li
         Route("/api/views/components", handlers.components, methods=["GET"]),
         *custom_api.routes(store, guard),
         *drafts_api.routes(store, guard, frames),
+        *asked_api.routes(store, guard, outgoing, secrets),
         Route("/api/views/{slug}", handlers.read, methods=["GET"]),
     ]
 
@@ -95,5 +105,6 @@ def _described(name: str) -> dict[str, object]:
         "events": sorted(kind.events),
         "size": list(kind.size),
         "container": kind.container,
+        "holds": kind.holds,
         "thumbnail": kind.thumbnail,
     }

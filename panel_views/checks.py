@@ -157,10 +157,10 @@ def _kind(loc: Loc, component: Component) -> Iterator[Fault]:
         except ValidationError as error:
             yield Fault((*loc, "properties", name), fault_text(error), "value")
     for name in component.bindings:
-        if name not in kind.names():
+        if not kind.takes(name):
             yield unknown((*loc, "bindings", name), f"property of a {kind.name}", name, kind.names())
     for name in component.actions:
-        if name not in kind.events:
+        if not kind.fires(name):
             yield unknown((*loc, "actions", name), f"event of a {kind.name}", name, sorted(kind.events))
 
 
@@ -323,7 +323,7 @@ def _component_value(document: ViewDocument, loc: Loc, id: str, value: str) -> I
     component = document.component(id)
     if component is None:
         yield unknown(loc, "component", id, [other.id for other in document.components()])
-    elif component.type in KINDS and value not in KINDS[component.type].values:
+    elif component.type in KINDS and not KINDS[component.type].gives(value):
         allowed = sorted(KINDS[component.type].values)
         yield unknown(loc, f"value of {id!r} (a {component.type})", value, allowed)
 

@@ -23,6 +23,7 @@ def routes(store: Store, guard: Guard) -> list[BaseRoute]:
     return [
         Route("/api/views/custom", handlers.list, methods=["GET"]),
         Route("/api/views/custom", handlers.push, methods=["POST"]),
+        Route("/api/views/custom/{name}", handlers.read, methods=["GET"]),
         Route("/api/views/custom/{name}", handlers.remove, methods=["DELETE"]),
     ]
 
@@ -41,6 +42,11 @@ class _Custom:
         value = await read_json(request, MAX_BODY)
         definition, number = await asyncio.to_thread(custom.push, self._store, value, principal)
         return json_response({"name": definition.name, "version": number, "hash": definition.hash}, status=201)
+
+    async def read(self, request: Request) -> Response:
+        await self._guard(request, Role.viewer, "read components")
+        found = await asyncio.to_thread(custom.definition_of, self._store, request.path_params["name"])
+        return json_response(found.to_json())
 
     async def remove(self, request: Request) -> Response:
         await self._guard(request, Role.builder, "remove a component")

@@ -16,8 +16,10 @@ Origin = Annotated[str, Field(pattern=ORIGIN, max_length=280)]
 COMPONENT_NAME = r"^[a-z][a-z0-9_]{0,62}$"
 MAX_SCRIPT = 500_000
 BINDABLE = frozenset({"value", "data"})
+# The names of their properties and events.
+PROPERTY = r"[A-Za-z][A-Za-z0-9_]{0,62}"
 # What every component has, or the page says of it.
-RESERVED = frozenset({"label", "disabled", "component", "props", "fault", "error", "complaint", "empty"})
+RESERVED = frozenset({"label", "disabled", "component", "props", "fault", "error", "complaint", "empty", "visible_if"})
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 

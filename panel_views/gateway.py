@@ -179,7 +179,7 @@ class HttpGateway:
         """Ask an HTTP API of the view. Raises WorkletsError."""
         await self._identity()
         if self._apis is None:
-            raise Unavailable("A view's APIs are asked by its server only, and this page is served by another one.")
+            raise Unavailable("This page can ask no API: nothing that is served so has got a way to other servers.")
         return await self._apis.ask(name, params)
 
     async def save(self, table: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -190,9 +190,7 @@ class HttpGateway:
     async def _own_tables(self) -> ViewTables:
         await self._identity()
         if self._tables is None:
-            raise Unavailable(
-                "A view's own tables are there on its server only, and this page is served by another one."
-            )
+            raise Unavailable("This page has no tables of its own: nothing that is served so has got a store.")
         return self._tables
 
     async def _credentials(self) -> dict[str, str]:

@@ -16,6 +16,7 @@ from .components.containers import Container, cell_of
 from .components.custom import Custom
 from .components.grid import CONTAINERS, DRAWN, Grid
 from .components.media import Iframe
+from .custom import first_values
 from .document import VISIBLE, Component, Page
 from .frames import FrameOrigins
 from .gateway import Gateway
@@ -72,6 +73,7 @@ class OpenView:
             self._on_send,
             visit.page,
             self._on_page,
+            first_values(visit.document, visit.custom),
         )
         # Only a page around the view needs one.
         self.bridge = Bridge(self.runtime.set_params) if visit.embedded else None

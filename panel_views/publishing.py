@@ -13,7 +13,7 @@ from ..connectors.errors import NotFound
 from ..connectors.shares import is_guest
 from ..connectors.store import Store
 from ..connectors.tables import View, ViewChange, ViewDraft, ViewVersion, now
-from . import custom
+from . import custom_checks
 from .checks import parse
 from .document import ViewAccess, ViewDocument
 from .previews import is_preview, preview, version_of
@@ -55,7 +55,7 @@ def publish_in(
     """
     # A document that Python code made is checked as well: it may be faulty in what is more than shape.
     checked = parse(document.to_json() if isinstance(document, ViewDocument) else document)
-    custom.check(session, checked)
+    custom_checks.check(session, checked)
     content = checked.to_json()
     view = session.get(View, checked.slug, with_for_update=True)
     if view is None:

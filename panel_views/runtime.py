@@ -77,6 +77,7 @@ class Runtime:
         on_send: told what the view tells the page around it `(event, data)`.
         page: which of the view's pages is open; its components are the only ones that ask for anything.
         on_page: told what the browser is to do that no component shows `(what, data)`.
+        declared: the first values, by component and name, of what authors' components have beside the kinds' own.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Runtime:
         on_send: OnSend = lambda event, data: None,
         page: str = "",
         on_page: OnPage = lambda what, data: None,
+        declared: Mapping[tuple[str, str], Any] | None = None,
     ) -> None:
         self._document = document
         self.gateway = gateway
@@ -105,7 +107,7 @@ class Runtime:
         self._on_send = on_send
         self._on_page = on_page
         self._states = {key: Cell.of(value) for key, value in state.items()}
-        self._values: dict[tuple[str, str], Any] = _first_values(document)
+        self._values: dict[tuple[str, str], Any] = {**_first_values(document), **(declared or {})}
         self._tables: dict[tuple[str, int], Cell] = {}
         self._cells: dict[tuple[str, str], Cell] = {}
         self._generations: dict[str, int] = {}

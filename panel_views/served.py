@@ -1,12 +1,13 @@
 """A view in a Panel server that is not ours: `panel serve FILE`, where FILE holds `view.servable()`.
 
-There is no console, no store and no session of ours: worklets are asked with an API key, states are in memory.
+There is no console, no store and no session of ours: the sessions share a desk (desk.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,16 +19,17 @@ from panel.io.server import ComponentResourceHandler
 from tornado.web import HTTPError
 
 from ..connectors.access import Principal, Role
-from ..connectors.egress import Egress
-from ..connectors.errors import SetupError, WorkletsError
+from ..connectors.errors import WorkletsError
 from .auth import PAGE, Visit
 from .branding import OUR_BRAND
 from .checks import parse
 from .components.base import FOLDER, PDFJS, SCRIPTS_VERSION, Drawn
 from .components.bridge import checked_parameters
+from .components.custom import Custom
+from .custom import CustomDefinition, read_definition
+from .desk import Desk, KeyGateway, States
 from .document import ViewDocument
 from .frames import FrameOrigins
-from .gateway import HttpGateway
 from .handlers import dispatch_all, templates
 from .open_view import OpenView
 from .page import page_variables
@@ -37,50 +39,11 @@ _COMPONENTS = "components"
 # What Panel keeps for the whole process: the states of each view, and by which key its files are asked for.
 _CACHE = "prefect_worklets"
 _SCRIPT = re.compile(rf"ui/{SCRIPTS_VERSION}/([a-z_]+\.(js|svg)|pdf(\.worker)?\.min\.mjs)")
+_AUTHORED = re.compile(r"custom/([0-9a-f]{64})\.js")
 _FILE = re.compile(r"files/[A-Za-z0-9._-]{1,200}")
 _PASSED_ON = ("content-type", "content-disposition", "content-range", "accept-ranges", "content-security-policy")
+_MISSING = "give its class, or its definition, to `pw.view(..., components=[...])`"
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml"}
-
-
-class Desk:
-    """What all sessions of one process share.
-
-    Args:
-        url, key: the server that has the worklets, and by which key it is asked. Both empty: there is none.
-        missing: why there is none.
-    """
-
-    def __init__(self, url: str, key: str, missing: str = "") -> None:
-        self.missing = missing
-        self._ending: set[asyncio.Task[None]] = set()  # nothing else holds them
-        self.states: dict[str, dict[str, Any]] = {}
-        self.client = httpx.AsyncClient(base_url=url, headers={"authorization": f"Bearer {key}"} if key else {})
-
-    def end(self, view: OpenView) -> None:
-        """End what a view has under way whose page is gone."""
-        task = asyncio.get_running_loop().create_task(view.close())
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
-
-    def check(self) -> None:
-        """Raises SetupError if no server is known."""
-        if self.missing:
-            raise SetupError(self.missing)
-
-
-class KeyGateway(HttpGateway):
-    """The gateway of whoever has the desk's key."""
-
-    def __init__(self, desk: Desk) -> None:
-        async def identity() -> str:
-            desk.check()
-            return ""
-
-        super().__init__(desk.client, "", identity, Egress())
-
-    async def _credentials(self) -> dict[str, str]:
-        await self._identity()
-        return {}  # the client sends the key
 
 
 def is_served() -> bool:
@@ -88,48 +51,59 @@ def is_served() -> bool:
     return pn.state.curdoc is not None and pn.state.curdoc.session_context is not None
 
 
-def serve(document: dict[str, Any], url: str, key: str, missing: str = "", frames: FrameOrigins | None = None) -> None:
-    """Put a view into the session that is being made; its frames may show the sites of `frames`.
+def serve(
+    document: dict[str, Any],
+    url: str,
+    key: str,
+    missing: str = "",
+    frames: FrameOrigins | None = None,
+    components: Sequence[dict[str, Any]] = (),
+) -> None:
+    """Put a view into the session that is being made.
 
-    Raises DefinitionError.
+    Args:
+        document: the view's.
+        url, key, missing: as Desk has them.
+        frames: the sites that its frames may show.
+        components: the definitions of authors' components that it has.
+
+    Raises:
+        DefinitionError: the view or a component is faulty.
     """
     doc, parsed = pn.state.curdoc, _without_examples(parse(document))
+    known = {each.name: each for each in map(read_definition, components)}
     desk: Desk = pn.state.cache.setdefault(_CACHE, None) or Desk(url, key, missing)
     pn.state.cache[_CACHE] = desk
+    desk.take(known)
     base = f"{pn.state.base_url}{_COMPONENTS}/{__name__}"
     _join_panel()
-    Drawn.address = f"{base}/ui/{SCRIPTS_VERSION}"
-    visit = _visit(parsed, desk)
+    Drawn.address, Custom.scripts, Custom.missing = f"{base}/ui/{SCRIPTS_VERSION}", f"{base}/custom", _MISSING
+    states = States(desk, parsed.slug, pn.state.user or "")
+    visit = _visit(parsed, states, known)
     view = OpenView(
         visit,
-        KeyGateway(desk),
-        _keeper(desk, parsed.slug),
+        KeyGateway(desk, parsed, states),
+        states.save,
         lambda change: doc.add_next_tick_callback(change),
-        frames=frames,
+        states.of_tab,
+        frames,
     )
+    desk.follow(view, states)
     doc.on_session_destroyed(lambda context: desk.end(view))
     view.root.server_doc(doc, title=parsed.title, location=False)
     doc.config.update(reconnect_session=False, notify_connection_status=False)
     doc.template = templates.get_template("page.html")
-    more = {"ui": Drawn.address, "files": f"{base}/files", "home": "./", "user": ""}
+    more = {"ui": Drawn.address, "files": f"{base}/files", "home": "./", "user": states.user}
     doc.template_variables.update({**page_variables(visit, OUR_BRAND), **more})
 
 
-def _visit(document: ViewDocument, desk: Desk) -> Visit:
+def _visit(document: ViewDocument, states: States, known: Mapping[str, CustomDefinition]) -> Visit:
     arguments = pn.state.curdoc.session_context.request.arguments
     given = {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items() if values}
-    kept = desk.states.setdefault(document.slug, {})
-    state = {one.key: kept.get(one.key, one.default) for one in document.state}
-    principal = Principal("", "", Role.operator)
-    return Visit(document, principal, state=state, params=checked_parameters(given), page=given.get(PAGE, ""))
-
-
-def _keeper(desk: Desk, slug: str) -> Any:
-    async def save(key: str, value: Any) -> None:
-        if not key.startswith("session."):
-            desk.states.setdefault(slug, {})[key] = value
-
-    return save
+    # Panel's server knows a name at most; what anybody may do is up to the key.
+    principal = Principal(states.user, states.user, Role.operator)
+    page, params = given.get(PAGE, ""), checked_parameters(given)
+    return Visit(document, principal, state=states.load(document), params=params, page=page, custom=known)
 
 
 def _without_examples(document: ViewDocument) -> ViewDocument:
@@ -165,6 +139,8 @@ def _join_panel() -> None:
         self.compute_etag = lambda: None  # Panel's would be that of a file below its own folder
         if script := _SCRIPT.fullmatch(own):
             await _send_script(self, script[1])
+        elif authored := _AUTHORED.fullmatch(own):
+            _send_authored(self, authored[1])
         elif _FILE.fullmatch(own):
             await _send_file(self, own)
         else:
@@ -187,6 +163,18 @@ async def _send_script(handler: Any, name: str) -> None:
     handler.set_header("content-type", _TYPES[Path(name).suffix])
     handler.set_header("cache-control", "public, max-age=31536000, immutable")
     handler.finish(await asyncio.to_thread(file.read_bytes))
+
+
+def _send_authored(handler: Any, hash: str) -> None:
+    """The script of an author's component, for ever the same."""
+    desk: Desk | None = pn.state.cache.get(_CACHE)
+    script = desk.scripts.get(hash) if desk is not None else None
+    if script is None:
+        raise HTTPError(404)
+    handler.set_header("content-type", "text/javascript; charset=utf-8")
+    handler.set_header("cache-control", "public, max-age=31536000, immutable")
+    handler.set_header("x-content-type-options", "nosniff")
+    handler.finish(script)
 
 
 async def _send_file(handler: Any, path: str) -> None:

@@ -47,9 +47,14 @@ def sources(store: Store) -> dict[str, Any]:
             for model in models
         ],
         "tables": tables,
-        "components": [{"name": one["name"], "title": one["title"]} for one in listed(store)],
+        "components": [_component(one) for one in listed(store)],
         "views": _views(store),
     }
+
+
+def _component(one: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: one[name] for name in ("name", "title", "properties")}
+    return {**found, "events": one.get("events", {}), "values": one.get("values", [])}
 
 
 def _views(store: Store) -> list[dict[str, Any]]:

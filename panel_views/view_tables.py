@@ -55,6 +55,8 @@ class ViewTables:
             with self._store.read() as session:
                 found = session.connection().execute(statement, given)
                 rows = [dict(row) for row in found.mappings().fetchmany(query.limit + 1)]
+        except OverflowError:
+            raise BadInput(f"The query {name!r} can't be asked with so large a number.") from None
         except DBAPIError as error:
             # The driver's own words: SQLAlchemy's would repeat the values.
             raise BadInput(f"The query {name!r} fails: {error.orig}.") from None

@@ -148,7 +148,7 @@ def _routes(parts: Parts) -> list[BaseRoute]:
             callback_key=parts.callbacks.shown_key,
         ).routes(),
         *ReviewsApi(parts.reviews, parts.registry, parts.guard, parts.files, parts.later.wake).routes(),
-        *views_api.routes(parts.store, parts.guard, parts.frames),
+        *views_api.routes(parts.store, parts.guard, parts.frames, parts.outgoing, parts.secrets),
         *shares_routes(parts.store, parts.guard, parts.shares, settings.public_origin),
         *secrets_routes(parts.guard, parts.secrets),
         *access_routes(parts.guard, parts.passwords, settings.public_origin),

@@ -226,6 +226,11 @@ class Client:
         found: list[dict[str, Any]] = self._connection.get("/api/views/custom")["components"]
         return found
 
+    def component(self, name: str) -> dict[str, Any]:
+        """The newest definition of a component that was pushed, with its script. Raises NotFound."""
+        found: dict[str, Any] = self._connection.get(f"/api/views/custom/{segment(name)}")
+        return found
+
     def remove_component(self, name: str) -> None:
         """Forget a component that was pushed. Raises NotFound."""
         self._connection.send("DELETE", f"/api/views/custom/{segment(name)}")

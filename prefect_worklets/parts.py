@@ -215,5 +215,6 @@ def take_views(frames: FrameOrigins, session: Session, documents: Mapping[str, d
 
 def take_components(session: Session, components: Mapping[str, dict[str, Any]], by: str | None) -> None:
     """Push the components of a project's views in the push's own transaction. Raises DefinitionError."""
-    for definition in components.values():
-        push_in(session, definition, by, "a push")
+    # Always in the same order: two pushes of the same ones then wait for each other, and never both at once.
+    for name in sorted(components):
+        push_in(session, components[name], by, "a push")

@@ -14,8 +14,9 @@ from .flows.view_definition import ViewDefinition
 from .panel_views.automatic import slug_of
 from .panel_views.document import SLUG, Api, DataTable, Parameter, Query, Theme, ViewAccess
 from .panel_views.frames import FrameOrigins
-from .panel_views.ui.assembly import Page, assemble
+from .panel_views.ui.assembly import Page, assemble, authored_on
 from .panel_views.ui.base import Children, State, here
+from .panel_views.ui.kinds import Custom
 from .settings import Settings
 
 
@@ -37,6 +38,7 @@ class View(ViewDefinition):
         """Show it, where the program is run by `panel serve FILE`; anywhere else nothing happens.
 
         Worklets are asked by the profile of this machine or by WORKLETS_URL and WORKLETS_KEY. States are in memory.
+        Raises DefinitionError: one of its components is faulty.
         """
         # Panel is loaded wherever it serves; nothing else has to wait for it.
         if "panel" in sys.modules:
@@ -47,7 +49,8 @@ class View(ViewDefinition):
                     url, key, missing = *find_server(), ""
                 except SetupError as error:
                     url, key, missing = "", "", error.detail
-                served.serve(self.document, url, key, missing, FrameOrigins(Settings().frame_origins))
+                frames = FrameOrigins(Settings().frame_origins)
+                served.serve(self.document, url, key, missing, frames, self.definitions())
         return self
 
 
@@ -63,6 +66,7 @@ def view(
     apis: Sequence[Api | Mapping[str, Any]] = (),
     theme: Theme | Mapping[str, Any] | None = None,
     access: ViewAccess | Mapping[str, Any] | None = None,
+    components: Sequence[type[Custom] | Mapping[str, Any]] = (),
 ) -> View:
     """Write a view.
 
@@ -76,6 +80,8 @@ def view(
             `pw.ui.Query`.
         apis: other servers that the view reads from, as `pw.ui.Api`.
         theme, access: as `pw.ui.Theme` and `pw.ui.Access`, or as mappings.
+        components: classes of components that the pages have by name alone (`pw.ui.Custom("stars")`), or definitions
+            as an export writes them; the classes that stand on the pages are found.
 
     Returns:
         The view, with its `document` as plain JSON.
@@ -88,7 +94,8 @@ def view(
     head = {"version": 1, "slug": slug, "title": title or words, "description": description}
     head |= {name: value for name, value in (("theme", theme), ("access", access)) if value is not None}
     head |= {name: list(value) for name, value in (("tables", tables), ("queries", queries), ("apis", apis)) if value}
-    return View(slug, assemble(head, pages, state, place), place)
+    written = assemble(head, pages, state, place)
+    return View(slug, written, place, (*authored_on(pages), *components))
 
 
 def page(

@@ -144,6 +144,14 @@ class ViewComponent(Drawn):
         """A question from the browser that is neither a value nor an event."""
         self._outlet.asked(self._declared.id, what, data)
 
+    def takes_from_reader(self) -> frozenset[str]:
+        """The values that the browser may give. One that is no property is one that the component itself tells of."""
+        return self.kind().values.intersection(self.kind().names())
+
+    def fires_for_reader(self) -> frozenset[str]:
+        """The events that the browser may tell of."""
+        return self.kind().events
+
     def read_event(self, event: str, data: Any) -> Any:
         """What an event of the browser means to actions. Raises LookupError, ValueError for nonsense."""
         return None
@@ -165,15 +173,15 @@ class ViewComponent(Drawn):
         """What the browser sent is not to be trusted: only known names, only values that fit."""
         if not isinstance(data, dict):
             return
-        # A value that is no property is one that the component itself tells of.
-        if data.get("value") in self.kind().values.intersection(self.kind().names()):
-            self._receive(data["value"], data.get("data"))
-        elif data.get("event") in self.kind().events:
+        name, event = data.get("value"), data.get("event")
+        if isinstance(name, str) and name in self.takes_from_reader():
+            self._receive(name, data.get("data"))
+        elif isinstance(event, str) and event in self.fires_for_reader():
             try:
-                payload = self.read_event(data["event"], data.get("data"))
+                payload = self.read_event(event, data.get("data"))
             except (LookupError, TypeError, ValueError):
                 return
-            self._outlet.fired(self._declared.id, data["event"], payload)
+            self._outlet.fired(self._declared.id, event, payload)
         elif isinstance(data.get("ask"), str):
             try:
                 self.ask(data["ask"], data.get("data"))

@@ -5,7 +5,7 @@ import { NOTES_CSS, noted } from "./notes.js"
 export default component(NOTES_CSS + `
   .around { display: flex; flex-direction: column; gap: 6px; height: 100%; min-height: 0; }
   .own { flex: 1; min-height: 0; min-width: 0; overflow: auto; margin: -4px; padding: 4px; }
-`, ({ root, send }) => {
+`, ({ root, send, emit }) => {
   let wanted = null // the script's address
   let draw = null // what the script gave to draw with
   let broken = null
@@ -22,6 +22,16 @@ export default component(NOTES_CSS + `
     console.error(error?.stack ?? broken)
   }
 
+  // The server refuses what is not declared; here the script's author hears of it.
+  function passes(sort, name) {
+    const known = last[0][sort] ?? []
+    if (!known.includes(name)) console.error(`${last[0].title}: its class declares no ${JSON.stringify(name)} in \`${sort}\`; there is ${known.join(", ") || "nothing"}`)
+    return known.includes(name) && !last[0].disabled
+  }
+
+  const give = (name, value) => { if (passes("gives", name)) send(name, value) }
+  const fire = (name, brings = null) => { if (passes("fires", name)) emit(name, brings) }
+
   async function load(address) {
     try {
       const script = await import(address)
@@ -33,13 +43,7 @@ export default component(NOTES_CSS + `
         const shadow = root.getRootNode()
         shadow.adoptedStyleSheets = [...shadow.adoptedStyleSheets, sheet]
       }
-      const made = script.default({
-        root: own,
-        h,
-        icon,
-        address: withTicket,
-        send: (value) => { if (!last[0].disabled) send("value", value) },
-      })
+      const made = script.default({ root: own, h, icon, address: withTicket, send: (value) => give("value", value), give, fire })
       if (typeof made !== "function") throw new Error("its script's function returns none that draws")
       draw = made
     } catch (error) {
@@ -51,7 +55,7 @@ export default component(NOTES_CSS + `
 
   function paint() {
     const [props, status] = last
-    const stands = ["value", "data", "props"].map((name) => status[name])
+    const stands = Object.entries(status).filter(([name]) => name !== "label" && name !== "disabled").map(([, each]) => each)
     const failed = stands.includes("error") || props.fault || broken
     if (draw && !failed) {
       try {

@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
-from .kind import CHANGE, VALUE, Kind, Label, Properties, Rows, Text
-
-
-def _small(value: JsonValue) -> JsonValue:
-    return _bounded(value, 200_000)
-
-
-def _large(value: JsonValue) -> JsonValue:
-    return _bounded(value, 1_500_000)
-
-
-def _bounded(value: JsonValue, most: int) -> JsonValue:
-    size = len(json.dumps(value, allow_nan=False))
-    if size > most:
-        raise ValueError(f"it has {size:,} characters as JSON; at most {most:,} go to a page")
-    return value
-
-
-SmallJson = Annotated[JsonValue, AfterValidator(_small)]
-LargeJson = Annotated[JsonValue, AfterValidator(_large)]
+from .kind import CHANGE, VALUE, Kind, Label, LargeJson, Properties, Rows, SmallJson, Text, small_json
 
 
 class Column(BaseModel):
@@ -118,7 +98,7 @@ class CustomProperties(Properties):
     # `names` tells the builder what to offer.
     component: str = Field(default="", pattern=r"^([a-z][a-z0-9_]{0,62})?$", json_schema_extra={"names": "custom"})
     label: Label = ""
-    props: Annotated[dict[str, JsonValue], AfterValidator(_small)] | None = None
+    props: Annotated[dict[str, JsonValue], AfterValidator(small_json)] | None = None
     value: SmallJson = None
     data: LargeJson = None
     disabled: bool = False
@@ -130,6 +110,6 @@ KINDS = (
     Kind("metric", "Metric", MetricProperties, size=(3, 2), category="data"),
     Kind("code", "Code", CodeProperties, size=(6, 4), category="text"),
     Kind("json", "JSON", JsonProperties, size=(6, 4), category="data"),
-    Kind("custom", "Custom", CustomProperties, VALUE, CHANGE, (6, 4), category="data"),
+    Kind("custom", "Custom", CustomProperties, VALUE, CHANGE, (6, 4), category="data", holds="props"),
     Kind("divider", "Divider", DividerProperties, size=(12, 1), category="layout"),
 )

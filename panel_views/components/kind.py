@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
+from ..declarations import PROPERTY, RESERVED
 from .thumbnails import THUMBNAILS
 
 Text = Annotated[str, Field(max_length=20_000)]
@@ -18,6 +21,27 @@ ImageAddress = Annotated[str, Field(max_length=30_000_000, pattern=r"^(/[^/]|htt
 FileAddress = Annotated[str, Field(max_length=2_000, pattern=r"^/[^/\\]")]
 Row = dict[str, JsonValue]
 Rows = Annotated[list[Row], Field(max_length=50_000)]
+
+
+def small_json(value: JsonValue) -> JsonValue:
+    """The value, if a reader may give as much. Raises ValueError."""
+    return _bounded(value, 200_000)
+
+
+def _large(value: JsonValue) -> JsonValue:
+    return _bounded(value, 1_500_000)
+
+
+def _bounded(value: JsonValue, most: int) -> JsonValue:
+    size = len(json.dumps(value, allow_nan=False))
+    if size > most:
+        raise ValueError(f"it has {size:,} characters as JSON; at most {most:,} go to a page")
+    return value
+
+
+SmallJson = Annotated[JsonValue, AfterValidator(small_json)]
+LargeJson = Annotated[JsonValue, AfterValidator(_large)]
+ANY_JSON: TypeAdapter[Any] = TypeAdapter(LargeJson)
 
 Category = Literal["text", "input", "action", "data", "media", "layout"]
 
@@ -43,7 +67,9 @@ class Kind:
     """One kind of component; `name` is the `type` that documents write.
 
     `values` are readable by bindings, `events` trigger actions, `size` is the usual width and height in grid
-    units, `container` may hold others, `category` is its place in the palette.
+    units, `container` may hold others, `category` is its place in the palette. Of one with `holds` an author has
+    declared more (custom.py): any name may be one of these until the author's declaration is known, and the property
+    `holds` has the fixed values of these properties.
     """
 
     name: str
@@ -54,6 +80,7 @@ class Kind:
     size: tuple[int, int] = (4, 2)
     container: bool = False
     category: Category = "data"
+    holds: str | None = None
 
     @property
     def about(self) -> str:
@@ -65,13 +92,31 @@ class Kind:
         """An SVG drawing for the palette."""
         return THUMBNAILS[self.name]
 
+    def takes(self, name: str) -> bool:
+        """Whether a binding may give a property of this name."""
+        return name in self.properties.model_fields or self._may_declare(name)
+
+    def gives(self, name: str) -> bool:
+        """Whether bindings may read a value of this name."""
+        return name in self.values or self._may_declare(name)
+
+    def fires(self, name: str) -> bool:
+        """Whether there may be an event of this name."""
+        return name in self.events or self._may_declare(name)
+
+    def _may_declare(self, name: str) -> bool:
+        return self.holds is not None and name not in RESERVED and re.fullmatch(PROPERTY, name) is not None
+
     def check(self, name: str, value: Any) -> Any:
         """The value of a property, coerced. Raises pydantic's ValidationError."""
+        if name not in self.properties.model_fields:
+            return ANY_JSON.validate_python(value)
         return _adapter(self.properties, name).validate_python(value)
 
     def default(self, name: str) -> Any:
-        """The property's default."""
-        return self.properties.model_fields[name].get_default(call_default_factory=True)
+        """The property's default; None for one that an author has declared."""
+        info = self.properties.model_fields.get(name)
+        return info.get_default(call_default_factory=True) if info is not None else None
 
     def names(self) -> list[str]:
         """Every property's name."""

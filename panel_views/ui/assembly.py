@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from ...connectors.errors import DefinitionError, Fault
 from ...flows.faults import DefinitionFault, Place, definition_fault
+from ...flows.view_definition import ComponentDefinition
 from .. import document as model
 from ..automatic import Names
 from ..checks import parse
@@ -106,19 +107,38 @@ class _Assembly:
         bindings: dict[str, Any] = {}
         for name in kind.names():
             value = getattr(part, name)
+            if name == kind.holds:
+                value = self._held(value, part.place, bindings)
             if isinstance(value, Otherwise):
                 properties[name] = self.plain(value.value, part.place)
             if isinstance(value, Reads):
                 bindings[name] = self._binding(value, part.place)
             elif (said := self.plain(value, part.place)) != self.plain(kind.default(name), part.place):
                 properties[name] = said
-        actions = {event: self._does(part, event) for event in sorted(kind.events)}
+        own = sorted((getattr(part, "on", None) or {}).keys() - kind.events)
+        actions = {event: self._does(part, event) for event in [*sorted(kind.events), *own]}
         filled = {"properties": properties, "bindings": bindings, "actions": {k: v for k, v in actions.items() if v}}
         common = {name: getattr(part, name) for name in COMMON_FIELDS}
         return {**written, **{k: v for k, v in filled.items() if v}, **self.fields(model.Component, common, part.place)}
 
+    def _held(self, value: Any, place: Place, bindings: dict[str, Any]) -> Any:
+        """The fixed ones of the properties that an author declared; what is read becomes a binding of its own."""
+        bound = value if isinstance(value, Otherwise) else None
+        held = bound.value if bound is not None else value
+        if not isinstance(held, Mapping):
+            return value
+        single = {name: one for name, one in held.items() if isinstance(one, Reads)}
+        bindings |= {name: self._binding(one, place) for name, one in single.items()}
+        kept = {name: one.value if isinstance(one, Otherwise) else one for name, one in held.items()
+                if not isinstance(one, Reads) or isinstance(one, Otherwise)}  # fmt: skip
+        if not kept and single:
+            return bound.reads if bound is not None else None
+        return Otherwise(bound.reads, kept) if bound is not None else kept
+
     def _does(self, part: Component, event: str) -> list[dict[str, Any]]:
-        does = getattr(part, f"on_{event}")
+        does = getattr(part, f"on_{event}", None)
+        if does is None:
+            does = part.on[event]  # type: ignore[attr-defined]  # one that an author declared
         written = []
         for number, action in enumerate([does] if isinstance(does, Action) else does):
             if not isinstance(action, Action):
@@ -244,6 +264,12 @@ class _Assembly:
         said = ".".join(str(one) for one in rest if one not in ("properties", "bindings"))
         text = ": ".join(one for one in (what, said, fault.msg) if one)
         return definition_fault(text, fix=fault.fix, place=place, type=fault.type)
+
+
+def authored_on(pages: Sequence[Page]) -> list[type[ComponentDefinition]]:
+    """The classes of authors' components that stand on pages, each once."""
+    found = [type(part) for page in pages for part, _ in _walk(page.children) if isinstance(part, ComponentDefinition)]
+    return list(dict.fromkeys(found))
 
 
 def _holds_binding(annotation: Any) -> bool:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, cast, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 
 from ...connectors.errors import DefinitionError
 from ...flows.faults import DefinitionFault, Place, definition_fault
 from ...flows.view_definition import ComponentDefinition
-from ..declarations import BINDABLE, COMPONENT_NAME, MAX_SCRIPT, RESERVED
+from ..declarations import BINDABLE, COMPONENT_NAME, MAX_SCRIPT, PROPERTY, RESERVED
 from .base import Reads
 
 _MISSING = object()
@@ -26,10 +26,14 @@ class Authored(ComponentDefinition):
     """Base of `pw.ui.Custom`.
 
     A subclass says what its component is: `esm` is the script beside the class's file (or the script's text), and each
-    annotated field with a default is a property. `value` is what its reader gives; `value` and `data` can be bound.
+    annotated field with a default is a property, which can be bound. `value` is what its reader gives. `gives` names
+    other properties that the script sets and `read` reads; `fires` are its own events, each with the type of what it
+    brings (None for nothing): `fires = {"rated": Rating}` is `on_rated=...` on a page.
     """
 
     esm: ClassVar[str] = ""
+    gives: ClassVar[Sequence[str]] = ()
+    fires: ClassVar[Mapping[str, Any]] = {}
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -52,10 +56,21 @@ class Authored(ComponentDefinition):
             "properties": _schema(cls, faults),
             "script": _script(cls, faults),
         }
+        # What there is none of is left out: servers that know no such things take the component then as well.
+        more = {"events": _events(cls, faults), "values": _values(cls, faults)}
+        definition |= {name: value for name, value in more.items() if value}
         if faults:
             count = f"{len(faults)} fault{'s' if len(faults) != 1 else ''}"
             raise DefinitionError(f"The component {cls.__name__} has {count}.", faults=faults)
         return definition
+
+    def read(self, value: str) -> Reads:
+        """One of its values: `value`, or one of those that the class names in `gives`."""
+        cls = type(self)
+        if not _is_ours(cls) and value not in ("value", *cls.gives):
+            raise TypeError(f"{cls.__name__} gives no {value}; it gives {', '.join(['value', *cls.gives])}")
+        found: Reads = super().read(value)  # type: ignore[misc]  # beside it stands a component
+        return found
 
 
 def _is_ours(cls: type) -> bool:
@@ -66,18 +81,17 @@ def _begin(self: Any, **given: Any) -> None:
     """Make one for a page: own fields become `props`, the others are as every component has them."""
     cls = type(self)
     own, base = dict(_own(cls)), next(each for each in cls.__mro__ if is_dataclass(each) and _is_ours(each))
-    common = {each.name for each in fields(base) if each.init} - {"component", "props"}
-    unknown = sorted(given.keys() - common - own.keys())
+    common = {each.name for each in fields(base) if each.init} - {"component", "props", "on"}
+    events = {f"on_{name}": name for name in cls.fires}
+    unknown = sorted(given.keys() - common - own.keys() - events.keys())
     if unknown:
-        known = ", ".join([*sorted(own), "label", "disabled", "on_change"])
+        known = ", ".join([*sorted(own), "label", "disabled", "on_change", *sorted(events)])
         raise TypeError(f"{cls.__name__} has no property {', '.join(unknown)}; there is {known}")
     props = {name: given.pop(name) for name in own if name in given and name not in BINDABLE}
-    bound = sorted(name for name, value in props.items() if isinstance(value, Reads))
-    if bound:
-        raise TypeError(f"{cls.__name__}: {', '.join(bound)} can't be bound by itself; only `value` and `data` can")
+    does = {name: given.pop(key) for key, name in events.items() if key in given}
     if own.get("value", _MISSING) is not _MISSING:
         given.setdefault("value", _default(own["value"]))
-    cast(Any, base).__init__(self, component=_snake(cls.__name__), props=props, **given)
+    cast(Any, base).__init__(self, component=_snake(cls.__name__), props=props, on=does, **given)
 
 
 def _own(cls: type) -> Iterator[tuple[str, Any]]:
@@ -122,6 +136,39 @@ def _schema(cls: type, faults: list[DefinitionFault]) -> dict[str, Any]:
         schema.setdefault("properties", {})
         return schema
     return {}
+
+
+def _events(cls: Any, faults: list[DefinitionFault]) -> dict[str, Any]:
+    """The schema of what each event brings."""
+    place, found = _place(cls), {}
+    if not isinstance(cls.fires, Mapping):
+        faults.append(_fault("`fires` is no mapping.", 'write `fires = {"rated": int}`', place))
+        return {}
+    for name, type in cls.fires.items():
+        if not isinstance(name, str) or not re.fullmatch(PROPERTY, name) or name in {*RESERVED, "change"}:
+            fix = "`change` is fired as the value changes; choose another name"
+            faults.append(_fault(f"no event can be named {name!r:.64}.", fix, place))
+            continue
+        try:
+            found[name] = TypeAdapter(type).json_schema()
+        except (PydanticUserError, NameError, TypeError, ValueError) as error:
+            said = str(error).partition("\n")[0]
+            fix = "give a type that is JSON, or a pydantic model; None for nothing"
+            faults.append(_fault(f"what {name} brings has no JSON schema: {said}.", fix, place))
+    return found
+
+
+def _values(cls: Any, faults: list[DefinitionFault]) -> list[str]:
+    own, said = dict(_own(cls)), cls.gives
+    if isinstance(said, str) or not isinstance(said, Sequence):
+        faults.append(_fault("`gives` is no list of names.", 'write `gives = ["hovered"]`', _place(cls)))
+        return []
+    for name in said:
+        if name not in own:
+            faults.append(
+                _fault(f"it gives {name!r}, which is no property.", f"write `{name}: ... = ...`", _place(cls))
+            )
+    return [name for name in dict.fromkeys(said) if name != "value"]
 
 
 def _script(cls: Any, faults: list[DefinitionFault]) -> str:

@@ -257,6 +257,7 @@ class Custom(Authored, Part):
     data: Any = None
     disabled: bool | Reads = False
     on_change: Does = ()
+    on: Mapping[str, Does] | None = None
 
 
 @dataclass(eq=False)

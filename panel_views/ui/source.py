@@ -15,7 +15,7 @@ from ..components.kinds import KINDS
 from . import kinds
 from .assembly import COMMON_FIELDS, FUNCTIONS, label_of, natural_id
 from .base import At, Component
-from .formatting import Call, Code, source
+from .formatting import Call, Code, literal, source
 from .layout import natural_height, natural_widths, places
 
 _CLASSES = {
@@ -25,14 +25,21 @@ _CLASSES = {
 _BINDINGS = {tag.tag: one for one, tag in map(get_args, get_args(get_args(model.Binding)[0]))}
 
 
-def python_source(document: model.ViewDocument) -> str:
-    """A module that defines `view`, the same view by `pw.view`; `panel serve` shows it."""
-    return _Source(document).module()
+def python_source(document: model.ViewDocument, components: Sequence[Mapping[str, Any]] = ()) -> str:
+    """A module that defines `view`, the same view by `pw.view`; `panel serve` shows it.
+
+    Args:
+        document: the view's.
+        components: the definitions of authors' components that it has, with their scripts: so the module alone is
+            all that a page needs.
+    """
+    return _Source(document, components).module()
 
 
 class _Source:
-    def __init__(self, document: model.ViewDocument) -> None:
+    def __init__(self, document: model.ViewDocument, components: Sequence[Mapping[str, Any]] = ()) -> None:
         self._document = document
+        self._components = components
         self._variables = _variables(document)
         # States in the order in which the code uses them, which is how `pw.view` will declare them.
         self._used: dict[str, None] = {}
@@ -52,11 +59,21 @@ class _Source:
         if list(self._used) != [state.key for state in self._document.state]:
             arguments.append(("state", [Code(self._variables[state.key]) for state in self._document.state]))
         arguments.append(("pages", pages))
+        if self._components:
+            arguments.append(("components", Code("components")))
         states = [f"{self._variables[state.key]} = {self._state(state)}\n" for state in self._document.state]
         view = source(Call("pw.view", arguments), 0, len("view = "))
         blank = "\n" if states else ""
         served = "view.servable()  # for `panel serve`"
-        return f"import prefect_worklets as pw\n\n{''.join(states)}{blank}view = {view}\n\n{served}\n"
+        head = f"import prefect_worklets as pw\n\n{''.join(states)}{blank}"
+        return f"{head}{self._defined()}view = {view}\n\n{served}\n"
+
+    def _defined(self) -> str:
+        """The components' definitions; a script's lines stay lines."""
+        if not self._components:
+            return ""
+        written = [{**one, "script": _in_lines(str(one["script"]))} for one in self._components]
+        return f"components = {source(written, 0, len('components = '))}\n\n"
 
     def _state(self, state: model.StateDeclaration) -> str:
         said = state.model_dump(mode="json", exclude_defaults=True)
@@ -104,6 +121,10 @@ class _Source:
             actions = [self._action(action) for action in said.get("actions", {}).get(event, [])]
             if actions:
                 values[f"on_{event}"] = actions[0] if len(actions) == 1 else actions
+        own = {event: [self._action(action) for action in actions] for event, actions in said.get("actions", {}).items()
+               if event not in kind.events}  # fmt: skip
+        if own:
+            values["on"] = {event: does[0] if len(does) == 1 else does for event, does in sorted(own.items())}
         hints = get_type_hints(model.Component, include_extras=True)
         given = part.model_dump(mode="json", exclude_defaults=True)
         values |= {name: self._value(hints[name], given[name]) for name in COMMON_FIELDS if name in given}
@@ -121,12 +142,29 @@ class _Source:
         properties, bindings = said.get("properties", {}), said.get("bindings", {})
         value = properties.get(name)
         is_default = name not in properties or value == _plain(KINDS[part.type].default(name))
+        kind = KINDS[part.type]
+        if name == kind.holds and (single := [each for each in bindings if each not in kind.names()]):
+            return self._held(bindings, single, name, value or {})
         if name not in bindings:
             return None if is_default else value if value is not None else Code("None")
         bound = self._binding(bindings[name], literal=False)
         if name not in properties:
             return bound
         return Code(f"{source(bound, 0, 10_000)}.otherwise({source(value, 0, 10_000)})")
+
+    def _held(self, bindings: Mapping[str, Any], single: Sequence[str], name: str, fixed: Mapping[str, Any]) -> Any:
+        """Properties that an author declared, of which some are bound by themselves."""
+        held: dict[str, Any] = {each: value if value is not None else Code("None") for each, value in fixed.items()}
+        for each in single:
+            bound = self._binding(bindings[each], literal=False)
+            if each in fixed:
+                bound = Code(f"{source(bound, 0, 10_000)}.otherwise({source(fixed[each], 0, 10_000)})")
+            held[each] = bound
+        if name not in bindings:
+            return held
+        return Code(
+            f"{source(self._binding(bindings[name], literal=False), 0, 10_000)}.otherwise({source(held, 0, 10_000)})"
+        )
 
     def _action(self, said: Mapping[str, Any]) -> Call:
         one = next(one for one in get_args(get_args(model.Action)[0]) if _does(one) == said["do"])
@@ -178,6 +216,13 @@ class _Source:
         return self._variables[key]
 
 
+def _in_lines(text: str) -> Code:
+    """A text as one literal a line, in brackets."""
+    lines = [literal(line) for line in text.splitlines(keepends=True)]
+    indent = " " * 12
+    return Code("(\n" + "".join(f"{indent}{line}\n" for line in lines) + " " * 8 + ")" if lines else '""')
+
+
 def _rows(parts: Sequence[model.Component], inside: Mapping[str, Any]) -> list[Any]:
     """Components of those sizes, in rows as they seem to stand."""
     rows: list[list[model.Component]] = []
@@ -214,7 +259,7 @@ def _at(part: model.Component) -> At:
 def _variables(document: model.ViewDocument) -> dict[str, str]:
     """A Python name for each state."""
     scopes = Counter(state.name for state in document.state)
-    taken = {"pw", "view"}
+    taken = {"pw", "view", "components"}
     names: dict[str, str] = {}
     for state in document.state:
         name = state.name if scopes[state.name] == 1 else f"{state.name}_of_{state.scope}"

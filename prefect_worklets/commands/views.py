@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..connectors.errors import BadInput, Conflict, NotFound
 from .options import DataOption, JsonOption, client_of, json_argument
 from .output import print_json, print_rows
+
+if TYPE_CHECKING:
+    from ..client import Client
 
 app = typer.Typer(help="Pages that people use.", no_args_is_help=True)
 
@@ -83,11 +87,12 @@ def export(
             found = client.drafts.read(slug)["document"]
         else:
             found = client.view(slug) if version is None else client.drafts.version(slug, version)
+        components = _components(client, found) if python else []
     if python:
         from ..panel_views.checks import parse
         from ..panel_views.ui.source import python_source
 
-        text = python_source(parse(found)).rstrip()
+        text = python_source(parse(found), components).rstrip()
     else:
         text = orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
     if output is None:
@@ -97,6 +102,20 @@ def export(
         output.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{output} can't be written: {error.strerror}.") from None
+
+
+def _components(client: Client, document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The definitions of the authors' components that a view has; what nobody pushed is said, and left out."""
+    from ..panel_views.checks import parse
+    from ..panel_views.custom import used
+
+    found = []
+    for name in sorted(used(parse(document))):
+        try:
+            found.append(client.component(name))
+        except NotFound as error:
+            print(f"{error.detail} The file is written without it.", file=sys.stderr)
+    return found
 
 
 @app.command("import")

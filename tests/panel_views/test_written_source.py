@@ -24,15 +24,20 @@ HOSTILE = "\"\"\"'''\\\n\r\u202e{0}{x!r}\x00</script>\"); __import__('os').syste
 
 def again(document: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The document that the code of this one makes."""
+    made: dict[str, Any] = written(python_source(parse(document)), folder).document
+    return made
+
+
+def written(source: str, folder: Path) -> Any:
+    """The view that this code makes."""
     file = folder / "written.py"
-    file.write_text(python_source(parse(document)), encoding="utf-8")
+    file.write_text(source, encoding="utf-8")
     spec = importlib.util.spec_from_file_location("written", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    made: dict[str, Any] = module.view.document
-    return made
+    return module.view
 
 
 def normal(document: dict[str, Any]) -> dict[str, Any]:
@@ -92,6 +97,29 @@ def test_all_that_a_document_can_say_comes_back(tmp_path: Path) -> None:
         "pages": [{"id": "first", "title": "1st", "components": parts}, {"id": "main", "title": "Main"}],
     }  # fmt: skip
     assert normal(again(document, tmp_path)) == normal(document)
+
+
+def test_components_of_authors_come_back_with_their_definitions(tmp_path: Path) -> None:
+    script = f"export default () => () => {{}}\n// {HOSTILE}\n`${{1}}`\u2028"
+    schema = {"type": "object", "properties": {"most": {"type": "integer", "default": 5}, "of": {"default": HOSTILE}}}
+    stars = {"name": "stars", "title": "Stars", "about": "", "properties": schema, "script": script,
+             "events": {"rated": {"type": "integer"}}, "values": ["of"]}  # fmt: skip
+    does = {"do": "notify", "text": {"event": "value"}}
+    parts = [
+        {"id": "a", "type": "custom", "properties": {"component": "stars", "props": {"most": 3, "of": HOSTILE}},
+         "bindings": {"most": {"param": "m"}, "label": {"state": "session.components"}},
+         "actions": {"rated": [does, does], "change": [does]}},
+        {"id": "b", "type": "custom", "properties": {"component": "stars", "props": {"of": None}},
+         "bindings": {"props": {"param": "all"}, "most": {"param": "m"}}},
+        {"id": "c", "type": "custom", "properties": {"component": "stars"},
+         "bindings": {"of": {"component": "a", "value": "of"}}},
+    ]  # fmt: skip
+    document = {"slug": "s", "title": "S", "state": [{"name": "components"}], "pages": [{"components": parts}]}
+    text = python_source(parse(document), [stars])
+    assert text.replace("\n", "").isprintable()
+    view = written(text, tmp_path)
+    assert normal(view.document) == normal(document)
+    assert view.definitions() == [stars]
 
 
 def test_hostile_text_stays_text(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ const PICKERS = {
       button("New state…", (event) => newState(context, event.currentTarget, (key) => { now = { state: key }; paint() }), { icon: "plus", kind: "quiet small" }), extra)
   },
   component(context, binding, choose) {
-    const values = componentsOf(context.view()).flatMap((part) => (context.kinds.get(part.type)?.values ?? []).map((value) =>
+    const values = componentsOf(context.view()).flatMap((part) => context.valuesOf(part).map((value) =>
       [{ component: part.id, value }, `${part.id}.${value}`, part.properties?.label ?? context.kinds.get(part.type)?.title]))
     const chosen = binding ? { component: binding.component, value: binding.value ?? "value" } : null
     return values.length ? options(values, chosen, (made) => choose(made.value === "value" ? { component: made.component } : made)) : nothing("No component on the view gives a value. Inputs do.")

@@ -10,6 +10,18 @@ export const pageWith = (view, id) => view.pages.find((page) => (page.components
 
 export const childrenOf = (page, parent) => (page.components ?? []).filter((part) => (part.parent ?? null) === parent)
 
+// What a component has beside its kind, if it is one that an author wrote: as pushed, and what the view says of it already.
+const COMMON = new Set(["value", "data"])
+
+export function declared(part, kind, components = []) {
+  if (!kind?.holds) return { properties: {}, values: [], events: [], bound: [] }
+  const found = components.find((one) => one.name === part.properties?.component)
+  const own = found?.properties?.properties ?? {}
+  const events = [...new Set([...Object.keys(found?.events ?? {}), ...Object.keys(part.actions ?? {})])].filter((event) => !kind.events.includes(event))
+  const bound = Object.keys(part.bindings ?? {}).filter((name) => !(name in kind.properties.properties) && !(name in own))
+  return { known: Boolean(found), schema: found?.properties, own, properties: Object.fromEntries(Object.entries(own).filter(([name]) => !COMMON.has(name))), values: found?.values ?? [], events, bound }
+}
+
 export const stateKeys = (view) => (view.state ?? []).map((state) => `${state.scope ?? "session"}.${state.name}`)
 
 const DEFAULT_PLACE = { x: 0, y: 0, w: 12, h: 2 }

@@ -9,7 +9,7 @@ const SHOWN = 8
 // Everything that an expression of this view may read, as [text, note].
 export function readable(context) {
   const view = context.view()
-  const components = componentsOf(view).flatMap((part) => (context.kinds.get(part.type)?.values ?? []).map((value) =>
+  const components = componentsOf(view).flatMap((part) => context.valuesOf(part).map((value) =>
     [`components.${part.id}.${value}`, part.properties?.label ?? context.kinds.get(part.type)?.title ?? ""]))
   const states = (view.state ?? []).flatMap((state) => {
     const key = `${state.scope ?? "session"}.${state.name}`

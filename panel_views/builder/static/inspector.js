@@ -10,6 +10,8 @@ import { aligned, clampPlace } from "./layout.js"
 const ALIGN = [["left", "Align left"], ["right", "Align right"], ["top", "Align top"], ["width", "Same width"], ["row", "Side by side"]]
 // What a component shows by itself while it is used; it is seldom set by hand.
 const LAST = new Set(["error", "value", "busy", "disabled", "active"])
+// What authors' components take beside the properties that they declare.
+const OF_AUTHORS = new Set(["value", "data"])
 
 export function makeInspector(host, context) {
   let shown = ""
@@ -58,12 +60,18 @@ export function makeInspector(host, context) {
     const kind = context.kinds.get(part.type)
     const schema = kind?.properties ?? {}
     const names = Object.keys(schema.properties ?? {})
-    const sorted = [...names.filter((name) => !LAST.has(name)), ...names.filter((name) => LAST.has(name))]
+    const own = context.declared(part)
+    // Of an author's component that is known, its own properties stand here one by one, and none that it has not.
+    const shows = (name) => !own.known || (name === kind.holds ? part.bindings?.[name] : name in own.own || !OF_AUTHORS.has(name))
+    const sorted = [...names.filter((name) => !LAST.has(name)), ...names.filter((name) => LAST.has(name))].filter(shows)
+    const events = [...(kind?.events ?? []), ...own.events]
     return [
       h("header", { class: "what" }, h("span", { class: "art" }, kind ? drawing(kind.thumbnail) : icon("more")),
         h("div", {}, h("strong", { text: kind?.title ?? part.type }), nameField(part))),
-      section("Properties", sorted.map((name) => property(part, name, schema.properties[name], schema))),
-      kind?.events.length ? section("When…", kind.events.map((event) => h("div", { class: "event" }, h("h4", {}, h("code", { text: event })),
+      section("Properties", sorted.map((name) => property(part, name, own.own?.[name] ?? schema.properties[name], own.own?.[name] ? own.schema : schema)),
+        Object.entries(own.properties).map(([name, each]) => heldProperty(part, kind.holds, name, each, own.schema)),
+        own.bound.map((name) => heldProperty(part, kind.holds, name, {}, schema))),
+      events.length ? section("When…", events.map((event) => h("div", { class: "event" }, h("h4", {}, h("code", { text: event })),
         actionsEditor(context, event, part.actions?.[event] ?? [], (actions, before = []) => context.commit([...before, { op: "actions", id: part.id, event, actions }], { label: `What ${event} does` }))))) : null,
       section("Shown", conditionField(part)),
       section("Place", placeFields(part)),
@@ -83,15 +91,27 @@ export function makeInspector(host, context) {
     return box
   }
 
-  function property(part, name, schema, root) {
+  // One that an author declared: its fixed value stands among the others in the property `holder`.
+  function heldProperty(part, holder, name, schema, root) {
+    const held = () => componentOf(context.view(), part.id)?.properties?.[holder] ?? {}
+    const set = (value) => {
+      const { [name]: _, ...others } = held()
+      const next = value === undefined ? others : { ...others, [name]: value }
+      const whole = Object.keys(next).length ? { value: next } : { unset: true }
+      context.commit([{ op: "set", id: part.id, name: holder, ...whole }], { label: `Set ${name}` })
+    }
+    return property(part, name, schema, root, { value: held()[name], set })
+  }
+
+  function property(part, name, schema, root, own = null) {
     const found = resolve(schema, root)
     const id = `property-${name}`
     const bound = part.bindings?.[name]
     const bind = bindingControl(context, bound, (binding) => context.commit([{ op: "bind", id: part.id, name, binding }], { label: binding ? `Connect ${name}` : `Disconnect ${name}` }), { label: words(name), compact: true })
-    const set = (value) => context.commit([value === undefined ? { op: "set", id: part.id, name, unset: true } : { op: "set", id: part.id, name, value }], { label: `Set ${name}` })
+    const set = own?.set ?? ((value) => context.commit([value === undefined ? { op: "set", id: part.id, name, unset: true } : { op: "set", id: part.id, name, value }], { label: `Set ${name}` }))
     const label = h("label", { for: id, text: found.title && found.title.toLowerCase() !== name.replace(/_/g, " ") ? found.title : words(name), title: found.description })
     if (bound) return h("div", { class: "field bound" }, label, bind)
-    const made = control(schema, root, part.properties?.[name], set, { id, label: words(name), choices: context.choicesFor(name, found) })
+    const made = control(schema, root, own ? own.value : part.properties?.[name], set, { id, label: words(name), choices: own ? null : context.choicesFor(name, found) })
     const small = made.type === "checkbox"
     return h("div", { class: small ? "field switch-field" : "field" }, h("div", { class: "label-line" }, label, small ? made : null, bind), small ? null : made,
       found.description ? h("small", { class: "muted", text: found.description }) : null)

@@ -1,6 +1,6 @@
 // The builder: puts its parts together, and keeps them in step with the draft.
 import { button, debounced, dialog, h, icon, iconButton, toast } from "./dom.js"
-import { childrenOf, componentOf, freshId, inReadingOrder, pageOf, pageWith, placeOf, stateKeys, within } from "./documents.js"
+import { childrenOf, componentOf, declared, freshId, inReadingOrder, pageOf, pageWith, placeOf, stateKeys, within } from "./documents.js"
 import { newState } from "./bindings.js"
 import { makeCanvas } from "./canvas.js"
 import { copied, keep, kept, pasteOperations } from "./clipboard.js"
@@ -35,6 +35,8 @@ const context = {
   stateNote: (key) => ({ session: "this tab", user: "this user, for good", view: "everybody, for good" })[key.split(".")[0]],
   statePaths,
   choicesFor,
+  declared: (part) => declared(part, context.kinds.get(part.type), known.components),
+  valuesOf,
 }
 
 // What the gestures look at; a getter each, for both change.
@@ -185,6 +187,13 @@ function statePaths(key) {
   }
   look(session.view.pages)
   return [...new Set(runs)].flatMap((name) => known.worklets.find((one) => one.name === name)?.output.map((field) => field.name) ?? [])
+}
+
+// What bindings may read of a component.
+function valuesOf(part) {
+  const kind = context.kinds.get(part.type)
+  const { known: pushed, own, values } = declared(part, kind, known.components)
+  return [...(kind?.values ?? []).filter((value) => !pushed || value in own), ...values]
 }
 
 // --- what the session tells -----------------------------------------------------------------------------------------------
