@@ -280,6 +280,41 @@ class TestHands:
         params = {"a": {"component": "a"}, "note": {"constant": ""}}
         assert asks == {"do": "ask_api", "api": "shop", "params": params, "path": "number"}
 
+    def test_a_component_of_an_author(self, server: Server, hands: BuilderHands, desk: str) -> None:
+        own = {"value": {"type": "integer", "default": 0}, "most": {"type": "integer", "default": 5},
+               "near": {"type": "integer", "default": 0}}  # fmt: skip
+        schema = {"type": "object", "properties": own}
+        dial = {"name": "dial", "title": "Dial", "properties": schema, "values": ["near"],
+                "events": {"turned": {"type": "integer"}}, "script": "export default () => () => {}"}  # fmt: skip
+        part = {"id": "dial", "type": "custom", "at": {"y": 9}, "properties": {"component": "dial"}}
+        with server.client() as client:
+            client.post("/api/views/custom", json=dial).raise_for_status()
+            base = client.get(f"/api/views/{desk}/draft").json()["revision"]
+            body = {"base": base, "operations": [{"op": "add", "page": "main", "component": part}]}
+            client.post(f"/api/views/{desk}/draft/operations", json=body).raise_for_status()
+        hands.open(desk)
+        hands.select("dial")
+        page = hands.page
+        expect(page.locator("#property-data")).to_have_count(0)  # it has none
+        page.locator("#property-most").fill("7")
+        page.locator("#property-most").press("Tab")
+        page.get_by_role("button", name="Connect Near to data").click()
+        page.get_by_role("tab", name="Component", exact=True).click()
+        page.locator(".picker").get_by_text("a.value").click()
+        turned = page.locator(".event", has_text="turned")
+        turned.get_by_role("button", name="Add a step").click()
+        page.locator(".popover").get_by_text("Say something", exact=True).click()
+        hands.settled()
+        made = parts(server, desk)["dial"]
+        assert made["properties"] == {"component": "dial", "props": {"most": 7}}
+        assert made["bindings"] == {"near": {"component": "a"}}
+        assert [step["do"] for step in made["actions"]["turned"]] == ["notify"]
+        hands.select("inner")
+        page.get_by_role("button", name="Text: Component a.value").click()
+        page.locator(".picker").get_by_text("dial.near").click()
+        hands.settled()
+        assert parts(server, desk)["inner"]["bindings"] == {"text": {"component": "dial", "value": "near"}}
+
     def test_pages_worklets_and_versions(self, server: Server, hands: BuilderHands, desk: str) -> None:
         page = hands.page
         hands.open(desk)

@@ -18,16 +18,53 @@ from playwright.sync_api import expect
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 
 
+STARS = Path(__file__).parents[2] / "docs" / "examples" / "stars" / "stars.js"
+NUMBER = {"type": "integer", "minimum": 0, "maximum": 10}
+
+
+def publish_soups(server: Server) -> None:
+    """A view with an author's component, a table, a query and an API of its own."""
+    own = {name: {**NUMBER, "default": value} for name, value in (("value", 0), ("most", 5), ("hovered", 0))}
+    stars = {"name": "stars", "title": "Stars", "properties": {"type": "object", "properties": own},
+             "events": {"rated": {"type": "object"}}, "values": ["hovered"], "script": STARS.read_text()}  # fmt: skip
+    rated = {"do": "save", "table": "served_soups",
+             "row": {"name": {"constant": "leek"}, "stars": {"event": "stars"}}}  # fmt: skip
+    parts = [
+        {"id": "stars", "type": "custom", "properties": {"component": "stars", "label": "The soup"},
+         "bindings": {"most": {"param": "of", "default": 7}}, "actions": {"rated": [rated]}},
+        {"id": "would", "type": "text", "at": {"y": 3},
+         "bindings": {"text": {"component": "stars", "value": "hovered"}}},
+        {"id": "rows", "type": "table", "at": {"y": 5, "h": 6}, "bindings": {"rows": {"query": "soups"}}},
+        {"id": "health", "type": "json", "at": {"y": 11, "h": 4}, "bindings": {"value": {"api": "health"}}},
+    ]  # fmt: skip
+    table = {
+        "name": "served_soups",
+        "columns": [{"name": "name"}, {"name": "stars", "type": "number"}],
+        "key": ["name"],
+    }
+    document = {
+        "slug": "soups", "title": "Soups", "tables": [table], "pages": [{"components": parts}],
+        "queries": [{"name": "soups", "sql": "SELECT name, stars FROM served_soups"}],
+        "apis": [{"name": "health", "url": f"{server.url}/api/health"}],
+    }  # fmt: skip
+    with server.client() as client:
+        client.post("/api/views/custom", json=stars).raise_for_status()
+        client.post("/api/views", json=document).raise_for_status()
+
+
 @pytest.fixture(scope="module")
 def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the page."""
     folder = tmp_path_factory.mktemp("served")
-    server.worklets("views", "export", "stylize", "--python", "--output", str(folder / "stylize.py"))
+    publish_soups(server)
+    for slug in ("stylize", "soups"):
+        server.worklets("views", "export", slug, "--python", "--output", str(folder / f"{slug}.py"))
     port = free_port()
     command = [
         str(Path(sys.executable).with_name("panel")),
         "serve",
         "stylize.py",
+        "soups.py",
         "--port",
         str(port),
         "--num-procs=1",
@@ -77,6 +114,26 @@ def test_the_exported_view_works_in_panel_serve(served: str, server: Server, vis
     assert wrong == []
 
 
+def test_components_of_authors_and_what_the_view_declares(served: str, visitor: LocalContext) -> None:
+    page, other = visitor.page(), visitor.page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("response", lambda answer: answer.status >= 400 and wrong.append(f"{answer.status} {answer.url}"))
+    for each in (other, page):
+        each.goto(served.replace("stylize", "soups"))
+    stars = page.locator("[data-component=stars]").get_by_role("button")
+    expect(stars).to_have_count(7)
+    expect(page.locator("[data-component=health]")).to_contain_text("status")
+    stars.nth(5).hover()
+    expect(page.locator("[data-component=would]")).to_have_text("6")
+    stars.nth(5).click()
+    # The row is on our server, and the other page of Panel's reads it again.
+    for each in (page, other):
+        expect(each.locator("[data-component=rows]").get_by_role("cell", name="leek")).to_be_visible()
+        expect(each.locator("[data-component=rows]").get_by_role("cell", name="6", exact=True)).to_be_visible()
+    assert wrong == []
+
+
 def test_only_pages_of_this_server_may_upload_and_nothing_else_of_ours_is_open(served: str) -> None:
     base = served.rsplit("/", 1)[0] + "/components/prefect_worklets.panel_views.served"
     httpx.get(served).raise_for_status()
@@ -86,6 +143,8 @@ def test_only_pages_of_this_server_may_upload_and_nothing_else_of_ours_is_open(s
         "files/..%2f..%2fworklets",
         "files/",
         "api/worklets",
+        f"custom/{'0' * 64}.js",
+        "custom/served.js",
         "ui/x/served.py",
         "ui/served.py",
         "files/%2e%2e",
