@@ -33,8 +33,8 @@ _DEFAULT_EXPORT = re.compile(r"\bexport\s+default\b|\bexport\s*\{[^}]*\bdefault\
 _PROPERTY = re.compile(PROPERTY)
 # Every component that takes a value fires it by itself.
 CHANGE = "change"
-# How often a push begins again that another one of the same component has overtaken.
-_ATTEMPTS = 10
+# How often a push begins again that another one of the same component has overtaken; each time one of them is done.
+_ATTEMPTS = 100
 
 
 class CustomDefinition(Part):

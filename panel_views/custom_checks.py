@@ -55,7 +55,8 @@ def _use_faults(definition: CustomDefinition | None, part: Component) -> Iterato
     given = {name: properties[name] for name in sorted(BINDABLE & properties.keys()) if properties[name] is not None}
     for fault in definition.faults(given):
         yield Fault(("properties", *fault.loc), fault.msg, fault.type, fault.fix)
-    for fault in definition.faults(properties.get("props") or {}):
+    fixed = properties.get("props")
+    for fault in definition.faults(fixed if isinstance(fixed, dict) else {}):
         yield Fault(("properties", "props", *fault.loc), fault.msg, fault.type, fault.fix)
     common = set(KINDS[TYPE].names()) - BINDABLE
     for name in bindings.keys() - common - definition.own.keys():

@@ -40,7 +40,8 @@ _COMPONENTS = "components"
 _CACHE = "prefect_worklets"
 _SCRIPT = re.compile(rf"ui/{SCRIPTS_VERSION}/([a-z_]+\.(js|svg)|pdf(\.worker)?\.min\.mjs)")
 _AUTHORED = re.compile(r"custom/([0-9a-f]{64})\.js")
-_FILE = re.compile(r"files/[A-Za-z0-9._-]{1,200}")
+# Files of the key's own, and those of reviews that it may decide.
+_FILE = re.compile(r"(reviews/[A-Za-z0-9_-]{1,64}/)?files/[A-Za-z0-9._-]{1,200}")
 _PASSED_ON = ("content-type", "content-disposition", "content-range", "accept-ranges", "content-security-policy")
 _MISSING = "give its class, or its definition, to `pw.view(..., components=[...])`"
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml"}

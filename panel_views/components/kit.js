@@ -62,7 +62,8 @@ const TICKET = document.querySelector('meta[name="worklets-ticket"]')?.content
 const FILES = document.querySelector('meta[name="worklets-files"]')?.content
 
 export function withTicket(address) {
-  if (FILES && /^\/api\/files\b/.test(address)) return FILES + address.slice("/api/files".length)
+  // Its address ends with `files`; those of reviews lie beside them.
+  if (FILES && /^\/api\/(files|reviews\/[^/]+\/files)\b/.test(address)) return FILES.slice(0, -"files".length) + address.slice("/api/".length)
   if (!TICKET || !/^\/(api\/files|views\/examples)\b/.test(address)) return address
   return `${address}${address.includes("?") ? "&" : "?"}ticket=${encodeURIComponent(TICKET)}`
 }

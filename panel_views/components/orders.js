@@ -9,7 +9,7 @@ const host = Object.assign(document.createElement("div"), { className: "notes", 
 
 // As kit.js has it, for addresses of files of the server.
 function reachable(address) {
-  if (FILES) return FILES + address.slice("/api/files".length)
+  if (FILES) return FILES.slice(0, -"files".length) + address.slice("/api/".length)
   return TICKET ? `${address}?ticket=${encodeURIComponent(TICKET)}` : address
 }
 
