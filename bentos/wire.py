@@ -3,7 +3,8 @@
 Layout: `PW1\\0`, the header's length (4 bytes, little endian), the header as JSON, the arrays' bytes one after another.
 The header is `{"v": value, "a": [[dtype, shape, bytes], ...]}`. In the value, an object with a key that starts with
 `$` stands for what JSON lacks: `$a` an array, `$s` a numpy scalar, `$b` bytes, `$f` a float that is not finite,
-`$t` a table (DataFrame), `$l` an array of objects, `$d` an object whose own keys start with `$`.
+`$t` a table (DataFrame; a mapping of columns where there is no pandas), `$l` an array of objects, `$d` an object whose
+own keys start with `$`.
 """
 
 from __future__ import annotations
@@ -147,9 +148,12 @@ def _unpack_special(key: str, held: Any, arrays: list[np.ndarray[Any, Any]]) -> 
             array[i] = _unpack(item, arrays)
         return array.reshape(shape)
     if key == "$t":
-        import pandas
-
-        return pandas.DataFrame({name: _unpack(column, arrays) for name, column in held})
+        columns = {name: _unpack(column, arrays) for name, column in held}
+        try:
+            import pandas
+        except ModuleNotFoundError:  # the other end has it: an environment of its own may lack it
+            return columns
+        return pandas.DataFrame(columns)
     if key == "$d":
         return {name: _unpack(item, arrays) for name, item in held.items()}
     raise WireError(f"there is no {key!r} in this message format")

@@ -19,7 +19,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel import col, select
 
-from ..bentos.environments import check_requirements
+from ..bentos.environments import Wanted, check_requirements
+from ..bentos.interpreters import check_python
 from ..connectors.errors import BadInput, Conflict, DefinitionError, NotFound, SetupError
 from ..connectors.store import Store
 from ..connectors.tables import Worklet as WorkletRow
@@ -123,7 +124,7 @@ class Edits:
         if document is not None:
             told = {fault.pointer for fault in faults}
             faults += [each for each in _code_faults(document, functions, draft.files) if each.pointer not in told]
-            faults += _requirement_faults(document)
+            faults += _environment_faults(document)
         return Checked(document, faults, functions)
 
     @contextmanager
@@ -150,18 +151,18 @@ class Edits:
                     _write(folder / file, path.read_bytes())
             for file, text in draft.files.items():
                 _write(folder / file, text.encode())
-            yield folder, self._written(document or draft.document, requirements_of(draft), folder)
+            yield folder, self._written(document or draft.document, wanted_of(draft), folder)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _written(self, document: dict[str, Any], requirements: tuple[str, ...], folder: Path) -> Path:
+    def _written(self, document: dict[str, Any], wanted: Wanted, folder: Path) -> Path:
         """The module with the worklet; its code runs in the worklet's own environment, if it has one."""
-        if not requirements:
+        if not wanted.own:
             return import_document(document, folder, replace=True)
         hosts = self._registry.hosts
         if hosts is None:
-            raise SetupError("A worklet with requirements of its own is edited in the server (`worklets up`).")
-        module: Path = hosts.wait(hosts.compose(requirements, document, folder))
+            raise SetupError("A worklet with an environment of its own is edited in the server (`worklets up`).")
+        module: Path = hosts.wait(hosts.compose(wanted, document, folder))
         return module
 
     def save(self, name: str, draft: Draft, by: str | None, *, publish: bool) -> PushedVersion:
@@ -234,18 +235,23 @@ class Edits:
         return folder
 
 
-def requirements_of(draft: Draft) -> tuple[str, ...]:
-    """What the draft's worklet requires. Raises DefinitionError for what is no requirement."""
-    given = draft.document.get("requirements")
-    return check_requirements(given) if isinstance(given, list) else ()
+def wanted_of(draft: Draft) -> Wanted:
+    """The environment of the draft's worklet. Raises DefinitionError for what is no requirement, or no Python."""
+    given, python = draft.document.get("requirements"), draft.document.get("python")
+    return Wanted(check_requirements(given) if isinstance(given, list) else (), check_python(python))
 
 
-def _requirement_faults(document: GraphDocument) -> list[DefinitionFault]:
-    try:
-        check_requirements(document.requirements)
-    except DefinitionError as error:
-        return [definition_fault(f"{each.msg}.", fix=each.fix, pointer="/requirements") for each in error.faults]
-    return []
+def _environment_faults(document: GraphDocument) -> list[DefinitionFault]:
+    found: list[DefinitionFault] = []
+    for pointer, check in (
+        ("/requirements", lambda: check_requirements(document.requirements)),
+        ("/python", lambda: check_python(document.python)),
+    ):
+        try:
+            check()
+        except DefinitionError as error:
+            found += [definition_fault(f"{each.msg}.", fix=each.fix, pointer=pointer) for each in error.faults]
+    return found
 
 
 def _texts(folder: Path) -> dict[str, str]:

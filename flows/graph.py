@@ -158,6 +158,7 @@ class GraphDocument(_Part):
     description: str = ""
     tags: tuple[str, ...] = ()
     requirements: tuple[str, ...] = Field(default=(), description="Packages of an environment of its own.")
+    python: str | None = Field(default=None, description="The Python version of that environment; null: the server's.")
     timeout: float | None = Field(default=None, gt=0, description="Seconds for the whole run.")
     concurrency: int | None = Field(default=None, ge=1, description="Submitted runs under way at once; null: any.")
     triggers: tuple[Annotated[Trigger, Field(discriminator="on")], ...] = ()

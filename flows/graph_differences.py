@@ -11,7 +11,7 @@ from .graph import GraphDocument, GraphNode
 # What follows from the code and from where it stands.
 _DERIVED = frozenset({"source", "input_schema", "output_schema", "description"})
 _OF_THE_WHOLE = (
-    "description", "tags", "timeout", "requirements", "triggers", "inputs", "output", "output_type"
+    "description", "tags", "timeout", "requirements", "python", "triggers", "inputs", "output", "output_type"
 )  # fmt: skip
 
 

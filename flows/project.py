@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import tomllib
 import traceback
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..bentos.environments import check_requirements
+from ..bentos.environments import Wanted
 from ..connectors.errors import DefinitionError, Fault, SetupError
 from ..connectors.outgoing import is_host_pattern
-from .bundle import source_files, tree_hash
-from .faults import DefinitionFault, Place, definition_fault, relative_to
+from .bundle import tree_hash
+from .faults import Place, definition_fault, relative_to
 from .graph import GraphDocument
 from .isolation import SourceTree
 from .project_hosts import ProjectHosts, Tree
+from .project_modules import WorkletModule, syntax_fault, worklet_modules
 from .remote import RemoteWorklet
 from .requesting import host_fault
 from .view_definition import ComponentDefinition, ViewDefinition
@@ -27,8 +27,6 @@ from .worklet import Worklet
 
 VIEWS_FOLDER = "views"
 SETTINGS_FILE = "pyproject.toml"
-_SKIPPED_FOLDERS = frozenset({"tests", "test", "docs"})
-_SKIPPED_FILES = frozenset({"setup.py", "conftest.py"})
 
 
 @dataclass
@@ -100,20 +98,18 @@ def load_project(
     tree = SourceTree(folder, key[:16])
     # A tree of the same content that was loaded before is used as it is.
     tree.open()
-    apart: dict[tuple[str, ...], list[WorkletModule]] = {}
-    for found in worklet_modules(folder, faults):
-        if only is not None and found.name not in only:
-            continue
-        if only is None and found.requirements:
-            apart.setdefault(found.requirements, []).append(found)
+    apart: dict[Wanted, list[WorkletModule]] = {}
+    for found in worklet_modules(folder, faults, only=only):
+        if only is None and found.wanted.own:
+            apart.setdefault(found.wanted, []).append(found)
             continue
         module = _imported(tree, found.name, found.path, folder, faults)
         if module is not None:
             _collect(module, found.path, project, faults)
     limit_requests(project, faults)
     if not faults:
-        for requirements, modules in apart.items():
-            _load_apart(project, modules, requirements, hosts, faults)
+        for wanted, modules in apart.items():
+            _load_apart(project, modules, wanted, hosts, faults)
     project.tree = tree
     _views(project, faults)
     if faults:
@@ -125,17 +121,16 @@ def load_project(
 def _load_apart(
     project: Project,
     modules: Sequence[WorkletModule],
-    requirements: tuple[str, ...],
+    wanted: Wanted,
     hosts: ProjectHosts | None,
     faults: list[Fault],
 ) -> None:
     """Let a process of their environment load modules, and take in what stands for their worklets."""
     if hosts is None:
         raise SetupError(
-            f"{modules[0].path.name} requires {', '.join(requirements)}, an environment that only the server makes; "
-            "push the project to it."
+            f"{modules[0].path.name} wants {wanted}, an environment that only the server makes; push the project to it."
         )
-    folder = Tree(project.folder, project.content_hash, tuple(each.name for each in modules), requirements)
+    folder = Tree(project.folder, project.content_hash, tuple(each.name for each in modules), wanted)
     try:
         loaded = hosts.wait(hosts.load(folder))
     except DefinitionError as error:
@@ -181,115 +176,13 @@ def _once(faults: list[Fault]) -> list[Fault]:
     return list(dict.fromkeys(faults))
 
 
-@dataclass(frozen=True)
-class WorkletModule:
-    """A module that defines worklets or views: its name, its file, and what its worklets require."""
-
-    name: str
-    path: Path
-    requirements: tuple[str, ...] = ()
-    line: int = 1
-
-
-def worklet_modules(folder: Path, faults: list[Fault]) -> Iterator[WorkletModule]:
-    """The modules that define worklets or views, by their source. The others come in when these import them."""
-    for name, path in source_files(folder):
-        parts = PurePosixPath(name).parts
-        if path.suffix != ".py" or path.name in _SKIPPED_FILES or path.name.startswith("test_"):
-            continue
-        if _SKIPPED_FOLDERS.intersection(parts[:-1]):
-            continue
-        source = path.read_bytes()
-        if b"worklet" not in source:  # a view's module imports prefect_worklets
-            continue
-        try:
-            parsed = ast.parse(source, str(path))
-        except (SyntaxError, ValueError) as error:
-            faults.append(_syntax_fault(error, path))
-            continue
-        decorators, view = _worklet_decorators(parsed), _view_line(parsed)
-        if decorators or view:
-            stem = PurePosixPath(name).with_suffix("")
-            module = ".".join(stem.parts[:-1] if stem.name == "__init__" else stem.parts)
-            requirements, line = _requirements(decorators, path, faults)
-            if requirements and view:
-                what = "a view is written beside worklets with requirements, whose module only their process imports."
-                fix = "write it in a module of its own"
-                faults.append(definition_fault(what, place=Place(str(path), view), fix=fix))
-            yield WorkletModule(module, path, requirements, line)
-
-
-def _view_line(module: ast.Module) -> int | None:
-    """The line of the first call of `pw.view`, by whatever name the module imports it."""
-    package, function = set(), set()
-    for statement in ast.walk(module):
-        if isinstance(statement, ast.Import):
-            package |= {each.asname or each.name for each in statement.names if each.name == "prefect_worklets"}
-        elif isinstance(statement, ast.ImportFrom) and statement.module == "prefect_worklets":
-            function |= {each.asname or each.name for each in statement.names if each.name == "view"}
-    for call in ast.walk(module):
-        if not isinstance(call, ast.Call):
-            continue
-        called = call.func
-        if isinstance(called, ast.Name) and called.id in function:
-            return call.lineno
-        named = isinstance(called, ast.Attribute) and called.attr == "view" and called.value
-        if isinstance(named, ast.Name) and named.id in package:
-            return call.lineno
-    return None
-
-
-def _worklet_decorators(module: ast.Module) -> list[ast.expr]:
-    found = []
-    for statement in ast.walk(module):
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            for decorator in statement.decorator_list:
-                called = decorator.func if isinstance(decorator, ast.Call) else decorator
-                if getattr(called, "attr", getattr(called, "id", "")) == "worklet":
-                    found.append(decorator)
-    return found
-
-
-def _requirements(decorators: Sequence[ast.expr], path: Path, faults: list[Fault]) -> tuple[tuple[str, ...], int]:
-    """What a module's worklets require, and the line that says so. Read, not run: only the environment can run it."""
-    named: dict[tuple[str, ...], int] = {}
-    for decorator in decorators:
-        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
-            if keyword.arg != "requirements":
-                continue
-            place = Place(str(path), keyword.value.lineno)
-            try:
-                value = ast.literal_eval(keyword.value)
-                wanted = check_requirements(value if isinstance(value, list | tuple) else [value])
-            except DefinitionError as error:
-                faults.extend(definition_fault(fault.msg, fix=fault.fix, place=place) for fault in error.faults)
-                continue
-            except (ValueError, TypeError):
-                what = "requirements is read before the module is run, so it is a list of texts written out here."
-                faults.append(definition_fault(what, place=place, fix='write requirements=["pandas==2.1.*"]'))
-                continue
-            if wanted:
-                named.setdefault(wanted, keyword.value.lineno)
-    if len(named) > 1:
-        what = "the worklets of one module share an environment, and these name different requirements."
-        place = Place(str(path), max(named.values()))
-        faults.append(definition_fault(what, place=place, fix="put them into modules of their own"))
-    return next(iter(named.items()), ((), 1))
-
-
-def _syntax_fault(error: SyntaxError | ValueError, path: Path) -> DefinitionFault:
-    line = getattr(error, "lineno", None) or 1
-    said = getattr(error, "msg", None) or str(error)
-    return definition_fault(f"it is no valid Python: {said}.", place=Place(str(path), line), type="syntax")
-
-
 def _imported(tree: SourceTree, name: str, path: Path, folder: Path, faults: list[Fault]) -> ModuleType | None:
     try:
         return tree.module(name)
     except DefinitionError as error:
         faults.extend(error.faults or [definition_fault(error.detail, place=_place(error, path, folder))])
     except SyntaxError as error:
-        faults.append(_syntax_fault(error, Path(error.filename) if error.filename else path))
+        faults.append(syntax_fault(error, Path(error.filename) if error.filename else path))
     except ModuleNotFoundError as error:
         faults.append(
             definition_fault(

@@ -132,7 +132,10 @@ class ProjectHost:
         project = await asyncio.to_thread(
             load_project, Path(message["folder"]), message["hash"], only=frozenset(message["modules"])
         )
-        self._projects[message["hash"]] = project
+        # Modules that ask for the same environment in other words are loaded one after the other.
+        before = self._projects.get(message["hash"])
+        found = replace(project, worklets={**before.worklets, **project.worklets}) if before is not None else project
+        self._projects[message["hash"]] = found
         graphs = {name: project.graph(name).model_dump(mode="json") for name in project.worklets}
         images = [name for name, each in project.worklets.items() if each.output.has_images]
         bodies = {name: each.input.body for name, each in project.worklets.items() if isinstance(each, Worklet)}

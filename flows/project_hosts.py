@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..bentos.environments import Environments
+from ..bentos.environments import Environments, Wanted
 from ..bentos.wire import WireError
 from ..connectors.access import Principal
 from ..connectors.errors import NodeFailed, SetupError, TookTooLong, Unavailable, WorkletsError
@@ -50,7 +50,7 @@ class Tree:
     folder: Path
     content_hash: str
     modules: tuple[str, ...]
-    requirements: tuple[str, ...]
+    wanted: Wanted
 
 
 @dataclass(frozen=True)
@@ -117,9 +117,9 @@ class ProjectHosts:
             raise SetupError("A project with requirements of its own is loaded by the server (`worklets up`).")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    async def prepare(self, requirements: Sequence[str]) -> None:
+    async def prepare(self, wanted: Wanted) -> None:
         """Make the environment, if it is not there. Raises DefinitionError with the installer's words."""
-        await self._environments.ensure(requirements)
+        await self._environments.ensure(wanted.requirements, wanted.python)
 
     async def load(self, tree: Tree) -> Loaded:
         """Load a tree, and say what is in it.
@@ -139,21 +139,19 @@ class ProjectHosts:
         """How a run ended: `state`, `output` (JSON), `failure`, `entries`, `elapsed_us`, `models`."""
         return await self._ask(tree, {"do": "run", "hash": tree.content_hash, **message}, so_far=so_far)
 
-    async def compose(self, requirements: Sequence[str], document: Mapping[str, Any], folder: Path) -> Path:
+    async def compose(self, wanted: Wanted, document: Mapping[str, Any], folder: Path) -> Path:
         """Write a document's worklet into a folder of sources, as `import_document` does; the module's file.
 
         Raises:
             DefinitionError: with every fault, those that only the code tells too.
         """
         message = {"do": "compose", "document": dict(document), "folder": str(folder)}
-        return Path((await self._asked(requirements, message))["module"])
+        return Path((await self._asked(wanted, message))["module"])
 
-    async def try_alone(
-        self, requirements: Sequence[str], module: Path, given: Mapping[str, Any], by: Principal
-    ) -> dict[str, Any]:
+    async def try_alone(self, wanted: Wanted, module: Path, given: Mapping[str, Any], by: Principal) -> dict[str, Any]:
         """Run the one worklet of a module that is part of no push: what `ran_alone` gives."""
         message = {"do": "try", "module": str(module), "input": dict(given), "principal": principal_data(by)}
-        found: dict[str, Any] = (await self._asked(requirements, message))["shown"]
+        found: dict[str, Any] = (await self._asked(wanted, message))["shown"]
         return found
 
     async def _ask(
@@ -164,16 +162,16 @@ class ProjectHosts:
         loads: bool = False,
         so_far: SoFar | None = None,
     ) -> dict[str, Any]:
-        return await self._asked(tree.requirements, message, None if loads else tree, so_far)
+        return await self._asked(tree.wanted, message, None if loads else tree, so_far)
 
     async def _asked(
         self,
-        requirements: Sequence[str],
+        wanted: Wanted,
         message: Mapping[str, Any],
         tree: Tree | None = None,
         so_far: SoFar | None = None,
     ) -> dict[str, Any]:
-        environment = await self._environments.ensure(requirements)
+        environment = await self._environments.ensure(wanted.requirements, wanted.python)
         host = self._hosts.get(environment.key)
         if host is None:
             host = ProjectProcess(
@@ -221,7 +219,7 @@ class ProjectProcess:
         self._answering: dict[int, asyncio.Task[None]] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._channel: Channel | None = None
-        self._loaded: set[str] = set()
+        self._loaded: set[tuple[str, tuple[str, ...]]] = set()
         self._starting = asyncio.Lock()
         self._numbers = itertools.count(1)
         self._open: dict[int, _Question] = {}
@@ -248,7 +246,7 @@ class ProjectProcess:
     ) -> dict[str, Any]:
         """The answer to a message, about a tree that is loaded first if this process does not have it yet."""
         channel = await self._running()
-        if tree is not None and tree.content_hash not in self._loaded:
+        if tree is not None and (tree.content_hash, tree.modules) not in self._loaded:
             found = await self.ask({"do": "load", **_as_load(tree)})
             if found.get("error") is not None:
                 return found
@@ -270,7 +268,7 @@ class ProjectProcess:
             self._open.pop(number, None)
             self._used_at = time.monotonic()
         if message["do"] == "load" and found.get("error") is None:
-            self._loaded.add(message["hash"])
+            self._loaded.add((message["hash"], tuple(message["modules"])))
         return found
 
     async def close(self) -> None:

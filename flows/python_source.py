@@ -107,6 +107,8 @@ class _Writer:
             given.append(f"tags={_literal(list(document.tags))}")
         if document.requirements:
             given.append(f"requirements={_literal(list(document.requirements))}")
+        if document.python is not None:
+            given.append(f"python={_literal(document.python)}")
         return _wrapped(f"@{self._pw}.worklet", given, ")") if given else [f"@{self._pw}.worklet"]
 
     def _trigger(self, trigger: Cron | Kafka) -> str:

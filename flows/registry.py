@@ -26,8 +26,9 @@ from . import bundle as bundles
 from .calling import call_faults
 from .faults import did_you_mean
 from .graph import GraphDocument
-from .project import Project, load_project, worklet_modules
+from .project import Project, load_project
 from .project_hosts import ProjectHosts
+from .project_modules import worklet_modules
 from .remote import RemoteWorklet
 from .reviewing import waits_for_people
 from .worklet import Worklet
@@ -203,9 +204,9 @@ class Registry:
         if self.hosts is None or content_hash in self._projects:
             return
         for module in worklet_modules(self.folder / content_hash, []):
-            if module.requirements:
+            if module.wanted.own:
                 with contextlib.suppress(WorkletsError):  # told with the project's other faults
-                    self.hosts.wait(self.hosts.prepare(module.requirements))
+                    self.hosts.wait(self.hosts.prepare(module.wanted))
 
     def _forget_source(self, content_hash: str) -> None:
         project = self._projects.pop(content_hash, None)

@@ -13,7 +13,7 @@ import orjson
 from ..connectors.access import Principal
 from ..connectors.blanking import Blanks
 from ..connectors.errors import BadInput, DefinitionError, Fault, NodeFailed, WorkletsError
-from .editing import Draft, Edits, requirements_of
+from .editing import Draft, Edits, wanted_of
 from .engine import Engine
 from .failures import error_record
 from .node_details import details_of
@@ -48,12 +48,12 @@ class NodeTrial:
             DefinitionError: the node's settings or its code have faults.
         """
         document = self._alone(draft, node, given)
-        requirements = requirements_of(draft)
+        wanted = wanted_of(draft)
         with ExitStack() as stack:
             composed = self._edits.composed(name, draft, document)
             _, module = await asyncio.to_thread(stack.enter_context, composed)
-            if requirements and self._hosts is not None:
-                shown = await self._hosts.try_alone(requirements, module, given, by)
+            if wanted.own and self._hosts is not None:
+                shown = await self._hosts.try_alone(wanted, module, given, by)
             else:
                 project = await asyncio.to_thread(load_alone, module)
                 if project.tree is not None:
@@ -78,8 +78,8 @@ class NodeTrial:
         node["arguments"] = {name: {"input": name} for name in given}
         inputs = [{"name": name, **({"type": types[name]} if types.get(name) else {})} for name in given]
         alone = {"version": 1, "name": _NAME, "inputs": inputs, "nodes": [node], "output": {"node": id}}
-        requirements = draft.document.get("requirements")
-        return {**alone, "requirements": requirements} if requirements else alone
+        environment = {key: draft.document[key] for key in ("requirements", "python") if draft.document.get(key)}
+        return {**alone, **environment}
 
 
 def load_alone(module: Path) -> Project:

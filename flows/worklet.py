@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
+from ..bentos.interpreters import check_python
 from ..connectors.errors import DefinitionError, NodeFailed
 from .checkpoints import Checkpoints, with_checkpoints
 from .checks import check, output_cannot_fit, raise_faults
@@ -158,6 +159,7 @@ def worklet(
     description: str | None = None,
     tags: Sequence[str] = (),
     requirements: Sequence[str] = (),
+    python: str | None = None,
     concurrency: int | None = None,
     models: Models | Callable[[], Models] | None = None,
 ) -> Callable[[Callable[P, R]], Worklet[P, R]]: ...
@@ -173,6 +175,7 @@ def worklet(
     description: str | None = None,
     tags: Sequence[str] = (),
     requirements: Sequence[str] = (),
+    python: str | None = None,
     concurrency: int | None = None,
     models: Models | Callable[[], Models] | None = None,
 ) -> Any:
@@ -186,6 +189,8 @@ def worklet(
         tags: for finding it in Prefect.
         requirements: packages of an environment of its own (`["pandas==2.1.*"]`), in which the server runs the
             worklets of this module. A call in your own process does not look at them.
+        python: the Python version of that environment ("3.12"), or one of the interpreters on the server's machine by
+            its path; the server's if None.
         concurrency: how many of its submitted runs are under way at once, whoever starts them; others wait.
         models: where direct calls get their models (or a function that gives it).
 
@@ -194,7 +199,7 @@ def worklet(
     """
 
     def decorate(function: Callable[..., Any]) -> Worklet[Any, Any]:
-        made = _define(function, name, triggers, timeout, description, tags, requirements, concurrency)
+        made = _define(function, name, triggers, timeout, description, tags, requirements, python, concurrency)
         return made.with_models(models) if models is not None else made
 
     return decorate if function is None else decorate(function)
@@ -208,6 +213,7 @@ def _define(
     description: str | None,
     tags: Sequence[str],
     requirements: Sequence[str],
+    python: str | None,
     concurrency: int | None,
 ) -> Worklet[Any, Any]:
     if not inspect.isfunction(function):
@@ -216,7 +222,7 @@ def _define(
         raise DefinitionError("A worklet is defined wrongly.", faults=faults)
     label = name or function.__name__
     shape = shape_of(function, caller_locals())
-    faults = _head_faults(function, label, shape, timeout, concurrency, triggers)
+    faults = _head_faults(function, label, shape, timeout, python, concurrency, triggers)
     raise_faults(label, faults)
     trace = Trace()
     output = _traced(function, shape, trace, label)
@@ -225,6 +231,7 @@ def _define(
         description=description if description is not None else (inspect.getdoc(function) or ""),
         tags=tuple(tags),
         requirements=tuple(requirements),
+        python=python,
         timeout=timeout,
         concurrency=concurrency,
         triggers=tuple(triggers),
@@ -268,6 +275,7 @@ def _head_faults(
     label: str,
     shape: Shape,
     timeout: float | None,
+    python: str | None,
     concurrency: int | None,
     triggers: Sequence[Trigger],
 ) -> list[DefinitionFault]:
@@ -286,6 +294,10 @@ def _head_faults(
         )
     if timeout is not None and timeout <= 0:
         faults.append((f"timeout is {timeout} seconds; it is more than 0, or None.", None))
+    try:
+        check_python(python)
+    except DefinitionError as error:
+        faults += [(f"{each.msg}.", each.fix) for each in error.faults]
     if concurrency is not None and (not isinstance(concurrency, int) or concurrency < 1):
         faults.append((f"concurrency is {concurrency!r}; it is a whole number from 1, or None.", None))
     for trigger in triggers:

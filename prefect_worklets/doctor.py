@@ -109,7 +109,7 @@ def _versions(_settings: Settings) -> Iterator[Finding]:
 
 
 def _uv(_settings: Settings) -> Iterator[Finding]:
-    from .bentos.environments import find_uv
+    from .bentos.uv import find_uv
 
     try:
         found, ok = str(find_uv()), True

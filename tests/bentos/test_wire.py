@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import orjson
@@ -67,6 +68,13 @@ def test_object_arrays_and_tables():
     assert back["o"].tolist() == ["a", 1]
     assert back["t"]["n"].tolist() == [1.5, 2.5]
     assert list(back["t"].columns) == ["n", "s"]
+
+
+def test_a_table_is_its_columns_where_there_is_no_pandas(monkeypatch):
+    message = encode({"t": pd.DataFrame({"n": [1.5, 2.5]})})
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert decode(message)["t"]["n"].tolist() == [1.5, 2.5]
+    assert type(decode(message)["t"]) is dict
 
 
 def test_object_array_of_equal_lists_keeps_its_shape():
