@@ -115,20 +115,11 @@ class Environments:
         folder: where they lie.
         timeout: seconds that resolving, and then installing, may take.
         uv: the `uv` program; the one installed with this package if None.
-        host: the packages that the processes of whole environments import.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        timeout: float = BUILD_SECONDS,
-        uv: Path | None = None,
-        host: Iterable[str] = own_package.WORKLET_HOST,
-    ) -> None:
+    def __init__(self, folder: Path, *, timeout: float = BUILD_SECONDS, uv: Path | None = None) -> None:
         self._folder = folder
         self._uv = Uv(folder / ".cache", timeout=timeout, program=uv)
-        self._host = tuple(host)
         self.interpreters = Interpreters(self._uv)
 
     async def ensure(self, requirements: Iterable[str], python: str | None = None) -> Environment:
@@ -173,7 +164,7 @@ class Environments:
         base = Base(interpreter, whole=not await fits_servers_packages(interpreter))
         if not base.whole:
             return base, await self._resolve(wanted, interpreter.path)
-        needed = (*wanted, *own_package.needed(self._host))
+        needed = (*wanted, *own_package.needed())
         # Not pinned: the requirements may want others. Where they don't care, both ends of a socket have the same.
         return base, await self._resolve(needed, interpreter.path, prefer=own_package.installed())
 

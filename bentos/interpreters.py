@@ -63,14 +63,15 @@ def check_python(python: Any) -> str | None:
 def supported() -> str:
     """The versions of Python that this package runs on, as its own metadata has them."""
     try:
-        return str(importlib.metadata.metadata("prefect-worklets").get("Requires-Python") or "")
+        found = importlib.metadata.metadata("prefect-worklets").json.get("requires_python")
     except importlib.metadata.PackageNotFoundError:  # a copy of the code, beside an exported model
         return ""
+    return str(found or "")
 
 
 def supports(version: str) -> bool:
     """Whether this package runs on a version of Python."""
-    return SpecifierSet(supported()).contains(version, prereleases=True)
+    return bool(SpecifierSet(supported()).contains(version, prereleases=True))
 
 
 def is_servers(python: str | None) -> bool:
@@ -107,7 +108,7 @@ class Interpreters:
 
     async def found(self) -> list[Interpreter]:
         """All of them, in uv's order; one that lies in several places more than once."""
-        arguments = ("python", "list", "--only-installed", "--output-format", "json")
+        arguments = ("python", "list", "--only-installed", "--output-format", "json", "--no-cache")
         try:
             entries = json.loads(await self._uv.run(*arguments))
         except (UvFailed, TimeoutError, ValueError):

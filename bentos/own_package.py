@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterable
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -41,14 +40,13 @@ sys.meta_path.insert(0, Finder)
 '''
 
 
-def needed(names: Iterable[str] = WORKLET_HOST) -> tuple[str, ...]:
-    """The requirements of these packages, in the ranges that this package declares for itself."""
-    wanted = frozenset(names)
+def needed() -> tuple[str, ...]:
+    """What the process of worklets imports, in the ranges that this package declares for itself."""
     found = []
     for text in importlib.metadata.requires(DISTRIBUTION) or ():
         requirement = Requirement(text)
         extra = requirement.marker is not None and "extra" in str(requirement.marker)
-        if not extra and canonicalize_name(requirement.name) in wanted:
+        if not extra and canonicalize_name(requirement.name) in WORKLET_HOST:
             found.append(str(requirement))
     return tuple(sorted(found))
 

@@ -31,6 +31,7 @@ from .faults import DefinitionFault, definition_fault, did_you_mean, pointer_to
 from .graph import GraphDocument
 from .importing import import_document, without_definition
 from .node_kinds import arguments_of, node_kinds, option_schema
+from .project_modules import is_for_another_python
 from .python_source import module_name
 from .registry import PushedVersion, Registry
 from .source_functions import SourceFunction, source_functions
@@ -118,12 +119,14 @@ class Edits:
     def check(self, draft: Draft) -> Checked:
         """Every fault that the text of a draft tells; none of its code runs. Raises BadInput for files' names."""
         _check_files(draft.files)
-        functions, faults = source_functions(draft.files)
+        # What is in the words of a newer Python is told as it is saved, by the process that can read it.
+        files = {file: text for file, text in draft.files.items() if not is_for_another_python(text)}
+        functions, faults = source_functions(files)
         document, found = parsed_document(draft.document)
         faults += found
         if document is not None:
             told = {fault.pointer for fault in faults}
-            faults += [each for each in _code_faults(document, functions, draft.files) if each.pointer not in told]
+            faults += [each for each in _code_faults(document, functions, files) if each.pointer not in told]
             faults += _environment_faults(document)
         return Checked(document, faults, functions)
 

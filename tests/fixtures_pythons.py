@@ -16,8 +16,7 @@ OTHER = "3.12" if sys.version_info < (3, 12) else "3.11"
 def interpreters(version: str) -> Iterator[Path]:
     """The interpreters of a version that are on the PATH, or where pyenv and uv put theirs."""
     name, home = f"python{version}", Path.home()
-    on_path = shutil.which(name)
-    found = [Path(on_path)] if on_path else []
+    found = [Path(each) for each in (shutil.which(name), f"/usr/bin/{name}") if each and Path(each).exists()]
     for place in (home / ".pyenv/versions", home / ".local/share/uv/python"):
         found += sorted(place.glob(f"*/bin/{name}"))
     for path in found:

@@ -6,11 +6,13 @@ import asyncio
 import json
 import os
 import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures_pythons import interpreters, put_first
 from prefect_worklets.bentos.environments import Environments, check_requirements
 from prefect_worklets.bentos.package import pack
 from prefect_worklets.connectors.errors import DefinitionError
@@ -32,6 +34,10 @@ def run(python, code, *arguments):
         [str(python), "-c", textwrap.dedent(code), *map(str, arguments)],
         check=True, capture_output=True, text=True, env=variables,
     ).stdout  # fmt: skip
+
+
+def patch_of(python):
+    return run(python, "import sys; print(sys.version.split()[0])").strip()
 
 
 async def test_its_own_packages_come_before_the_servers(environments):
@@ -72,6 +78,20 @@ async def test_a_build_that_is_broken_off_leaves_nothing(environments, tmp_path)
     with pytest.raises(asyncio.CancelledError):
         await building
     assert [one for one in (tmp_path / "environments").glob("*") if (one / "bin").exists()] == []
+
+
+async def test_another_interpreter_of_the_same_version_lies_on_top_too(environments, monkeypatch):
+    mine = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    others = [each for each in interpreters(mine) if patch_of(each) != sys.version.split()[0]]
+    if not others:
+        pytest.skip(f"there is no second Python {mine} on this machine")
+    monkeypatch.setenv("PATH", put_first(others[0].parent)["PATH"])
+    made = await environments.ensure([], str(others[0]))
+    assert made.lock == ()
+    version, place = run(made.python, "import numpy, sys; print(sys.version.split()[0], numpy.__file__)").split()
+    assert version == patch_of(others[0])
+    assert place == np.__file__
+    assert await Environments(made.folder.parent, uv=Path("/no/such/uv")).ensure([], str(others[0])) == made
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from prefect_worklets.connectors.tables import TableRow
 from prefect_worklets.flows import bundle
 from prefect_worklets.flows.checkpoints import Checkpoints
 from prefect_worklets.flows.context import Answer, Services
+from prefect_worklets.flows.editing import Draft, Edits
 from prefect_worklets.flows.engine import Engine
 from prefect_worklets.flows.graph import GraphDocument
 from prefect_worklets.flows.graph_differences import graph_differences
@@ -33,6 +34,7 @@ from prefect_worklets.flows.project import load_file
 from prefect_worklets.flows.project_hosts import ProjectHosts
 from prefect_worklets.flows.project_modules import worklet_modules
 from prefect_worklets.flows.registry import Registry
+from prefect_worklets.flows.versions import WorkletVersions
 from sqlmodel import select
 
 THERE = f"""
@@ -41,6 +43,7 @@ import time
 from pathlib import Path
 
 import humanize
+{"type Words = str" if OTHER == "3.12" else ""}
 import numpy as np
 import prefect_worklets as pw
 from pydantic import BaseModel
@@ -79,7 +82,7 @@ def second(ask: Ask, folder: str) -> str:
 def there(ask: Ask) -> Told:
     return pw.save("told")(told(ask, pw.model("sums")(rows(ask))))
 
-@pw.worklet(timeout=60, requirements=["humanize==4.4.0"])
+@pw.worklet(timeout=60, requirements=["humanize==4.4.0"], python={OTHER!r})
 def waits(folder: str) -> str:
     return second(first(folder), folder)
 """
@@ -260,6 +263,14 @@ async def test_it_runs_there_and_goes_on_after_a_crash(store: Any, tmp_path: Pat
     assert told.endswith(b'"humanize":"4.4.0","said":[3.0,7.0]}')
     with store.read() as session:
         assert session.exec(select(TableRow)).one().data["said"] == [3.0, 7.0]
+
+    # The text may be of a newer Python than the server's.
+    edits = Edits(store, registry, WorkletVersions(store, tmp_path / "projects"))
+    begun = await asyncio.to_thread(edits.begin, "there")
+    draft = Draft.model_validate({key: begun[key] for key in ("document", "files", "base", "live")})
+    draft.document["description"] = "Changed."
+    saved = await asyncio.to_thread(edits.save, "there", draft, "me", publish=True)
+    assert (saved.version, registry.get("there").graph.description) == (2, "Changed.")
 
     live = registry.get("waits")
     inputs = live.worklet.input.from_json(f'{{"folder": "{tmp_path}"}}'.encode())

@@ -39,6 +39,7 @@ function workletForms(page) {
       const found = packages.value.split("\n").map((each) => each.trim()).filter(Boolean);
       set("requirements", found.length ? found : undefined);
     } });
+    const python = made("input", { class: "mono", value: own.python || "", placeholder: "3.12", onchange: () => set("python", python.value.trim() || undefined) });
     const most = made("input", { type: "number", min: "1", step: "1", value: own.concurrency ?? "", onchange: () => set("concurrency", most.value ? Number(most.value) : undefined) });
     const triggers = made("textarea", { class: "mono", rows: 3, spellcheck: false, value: own.triggers ? JSON.stringify(own.triggers, null, 1) : "", placeholder: '[{"on": "cron", "schedule": "0 6 * * *"}]', onchange: () => {
       const found = triggers.value.trim() ? readJson(triggers.value) : undefined;
@@ -49,6 +50,7 @@ function workletForms(page) {
     const box = made("details", { class: "more" }, made("summary", { onclick: () => { moreOfWorklet.open = !box.open; } }, "Schedules, tags and more"),
       labelled("triggers", triggers, "JSON: what starts it besides a call, such as schedules."), labelled("tags", tags),
       labelled("requirements", packages, "Packages of an environment of its own, one a line; empty is the server's."),
+      labelled("Python", python, "Of that environment; empty is the server's."),
       labelled("runs at once", most, "Of the submitted ones; empty is any number."), labelled("body of a request", body));
     box.open = Boolean(own.triggers?.length) || moreOfWorklet.open;
     return box;
