@@ -94,7 +94,7 @@ async def fits_servers_packages(interpreter: Interpreter) -> bool:
         child.kill()
         await child.wait()
         return False
-    return out.decode().strip() == sysconfig.get_config_var("EXT_SUFFIX")
+    return bool(out.decode().strip() == sysconfig.get_config_var("EXT_SUFFIX"))
 
 
 class Interpreters:
