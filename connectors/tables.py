@@ -328,13 +328,15 @@ class SubmittedRun(StoreTable, table=True):
     # Who submitted it: id, name, role and scopes.
     principal: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     input: bytes = Field(default=b"", sa_type=LargeBinary)
-    # queued, running, waiting (for a person), completed, failed, timed-out or cancelled
+    # queued, running, waiting (for a person), paused, completed, failed, timed-out or cancelled
     state: str = "queued"
     attempts: int = 0
     holder: str | None = None
     # Whoever finds it later than this (microseconds since 1970) may take it over.
     lease_until_us: int = Field(default=0, sa_type=BigInteger)
     cancel_asked: bool = False
+    # To be paused once the nodes that are under way have ended.
+    pause_asked: bool = False
     retry_of: str | None = None
     idempotency_key: str | None = Field(default=None, unique=True)
     created_us: int = Field(default=0, sa_type=BigInteger)

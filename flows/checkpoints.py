@@ -21,7 +21,7 @@ import orjson
 
 from .context import RunContext
 from .plan import Plan
-from .steps import NOT_QUICK, Step, Values, WrappedStep
+from .steps import NOT_QUICK, Paused, Step, Values, WrappedStep
 
 logger = logging.getLogger(__name__)
 
@@ -131,13 +131,20 @@ class _KeptStep(WrappedStep):
         await self._write(values[self.slot], executor)
 
     async def run(self, values: Values, context: RunContext, executor: Executor) -> Any:
-        """The kept result, or the node's own, which is kept before anything goes on."""
+        """The kept result, or the node's own, which is kept before anything goes on.
+
+        Raises:
+            Paused: the run is to rest, and the node has not begun. One whose attempt failed goes on to its end.
+            Exception: what the node raises.
+        """
         if self.id in self._kept:
             value = self._kept[self.id]
             if isinstance(value, Done):
                 return value.value
             await asyncio.get_running_loop().run_in_executor(executor, self._step.again, value, context)
             return value
+        if context.is_pausing and not self._attempt:
+            raise Paused(self.id)
         self._attempt += 1
         value = self._step.try_quick(values, context)
         if value is NOT_QUICK:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from ..connectors.access import Principal
@@ -18,6 +18,7 @@ from ..connectors.images import ImageLoader
 from ..connectors.outgoing import Outgoing
 from ..connectors.secrets import Secrets
 from ..connectors.store import Store
+from .pausing import Pauses
 from .waiting import wait_for
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class Services:
     secrets: Secrets | None = None
     reviews: Reviews | None = None
     elsewhere: Elsewhere | None = None
+    pauses: Pauses = field(default_factory=Pauses)
 
 
 class RunContext:
@@ -149,6 +151,11 @@ class RunContext:
         # Rows that save nodes have gathered, by the node's id; written when the run ends (flows/saving.py).
         self.unsaved: dict[str, tuple[SaveStep, list[TableRow]]] = {}
         self._began = time.perf_counter()
+
+    @property
+    def is_pausing(self) -> bool:
+        """Whether the submitted run that this is part of is to begin no more nodes."""
+        return self.services.pauses.asked(self.root or self.run_id)
 
     @property
     def elapsed(self) -> float:

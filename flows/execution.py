@@ -19,7 +19,7 @@ from .context import CURRENT, RunContext
 from .failures import SHORT, as_error, pause_before, too_long, worth_repeating
 from .plan import Plan
 from .saving import write_rows
-from .steps import NOT_QUICK, SKIPPED, Step, Suspended
+from .steps import NOT_QUICK, SKIPPED, Paused, Step, Suspended
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -307,8 +307,12 @@ class Execution:
                     skipped = self.values[step.slot] is SKIPPED
                     entry[2], entry[4] = "skipped" if skipped else "completed", (_clock() - began) // 1000
                     return True
+            if isinstance(failure, Paused):
+                self.entries.remove(entry)
+                return False
             if isinstance(failure, Suspended):
-                entry[2], entry[4] = "waiting", (_clock() - began) // 1000
+                resting = step.kind == "call" and self.context.is_pausing
+                entry[2], entry[4] = "paused" if resting else "waiting", (_clock() - began) // 1000
                 return False
             if attempt >= step.retries or not worth_repeating(failure):
                 self.entries.remove(entry)

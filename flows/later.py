@@ -68,6 +68,7 @@ class LaterRuns:
         self._at_once = at_once
         self._meters = meters if meters is not None else Meters()
         self._changes = changes if changes is not None else Changes()
+        self._pauses = engine.services.pauses
         self._holder = f"{socket.gethostname()}-{os.getpid()}-{os.urandom(4).hex()}"
         self._wake = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -77,8 +78,12 @@ class LaterRuns:
         """Look at the queue now."""
         self._wake.set()
 
+    def tell(self, run_id: str) -> None:
+        """Let those who watch a run look at it."""
+        self._changes.tell(run_id)
+
     def nodes(self, run_id: str) -> list[list[Any]] | None:
-        """The node entries of a run that goes on here or waits, as far as it is."""
+        """The node entries of a run that goes on here, waits or is paused, as far as it is."""
         execution = self._executions.get(run_id)
         if execution is not None:
             return list(execution.entries)
@@ -98,6 +103,11 @@ class LaterRuns:
         task = self._tasks.get(run_id)
         if task is not None:
             task.cancel()
+
+    def rest(self, row: SubmittedRun) -> None:
+        """Let a run that is under way here begin no more nodes, or again; the queue has been asked already."""
+        if row.holder == self._holder:
+            self._pauses.ask(row.id, wanted=row.pause_asked)
 
     async def run(self) -> None:
         """Work until cancelled; then runs under way are given back, for the next process."""
@@ -148,6 +158,7 @@ class LaterRuns:
     def _done(self, run_id: str) -> None:
         self._tasks.pop(run_id, None)
         self._executions.pop(run_id, None)
+        self._pauses.forget(run_id)
         self._wake.set()
 
     async def _renew(self) -> None:
@@ -157,12 +168,15 @@ class LaterRuns:
             if not held:
                 continue
             try:
-                still, unwanted = await asyncio.to_thread(self._queue.renew, self._holder, held)
+                still, unwanted, resting = await asyncio.to_thread(self._queue.renew, self._holder, held)
             except Exception as error:
                 logger.warning("the leases of %d runs cannot be renewed: %s", len(held), error)
                 continue
             for run_id in set(held) - still | unwanted:
                 self.cancel(run_id)
+            # One that was resumed meanwhile goes to sleep and is taken again at once.
+            for run_id in resting:
+                self._pauses.ask(run_id)
 
     # --- one run --------------------------------------------------------------------------------------
 
@@ -177,6 +191,8 @@ class LaterRuns:
                 raise WorkletsError(
                     f"Its process ended each of the {row.attempts - 1} times that it was begun; it is not tried again."
                 )
+            if row.pause_asked:
+                self._pauses.ask(row.id)
             live = await asyncio.to_thread(self._registry.version, row.worklet, row.version)
             execution = await self._execution(row, live)
             if not execution.advance():
@@ -206,11 +222,13 @@ class LaterRuns:
         await execution.commit()
         details = await asyncio.to_thread(details_of, execution)
         await asyncio.to_thread(self._checkpoints.note, row.id, execution.entries, details)
-        waits = await asyncio.to_thread(
-            self._queue.suspend, self._holder, row.id, lambda session: has_open(session, row.id)
+        # Where nodes were held back, something may go on beside an open question.
+        held_back = self._pauses.disturbed(row.id)
+        sleeps = await asyncio.to_thread(
+            self._queue.suspend, self._holder, row.id, lambda session: not held_back and has_open(session, row.id)
         )
         self._changes.tell(row.id)
-        if not waits:
+        if not sleeps:
             self.wake()
 
     async def _execution(self, row: SubmittedRun, live: LiveWorklet) -> Execution:
@@ -231,13 +249,17 @@ class LaterRuns:
         output: bytes | None,
         execution: Execution | None,
     ) -> None:
-        entries = execution.entries if execution is not None else []
-        took_us = execution.elapsed_us if execution is not None else 0
+        if execution is not None:
+            entries, took_us = execution.entries, execution.elapsed_us
+            details = await asyncio.to_thread(details_of, execution)
+        else:  # it slept, and is not begun again
+            noted = await asyncio.to_thread(self._checkpoints.noted, row.id)
+            (entries, details), took_us = noted or ([], None), 0
         failed = next((entry[0] for entry in entries if entry[2] in ("failed", "timed-out")), None)
         record = RunRecord(
             row.id, row.worklet, row.version, row.trigger, (row.principal or {}).get("id"), state, started_us, took_us,
             row.input or None, output, error_record(error, failed) if error is not None else None, entries,
-            details=await asyncio.to_thread(details_of, execution) if execution is not None else None,
+            details=details,
         )  # fmt: skip
         # The record first: if this process dies in between, the run is taken up again and ends the same way.
         await asyncio.to_thread(self._journal.append, record)

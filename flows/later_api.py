@@ -1,4 +1,4 @@
-"""The routes of runs that are done later: submit, follow, cancel, retry, replay; and of schedules."""
+"""The routes of runs that are done later: submit, follow, pause, cancel, retry, replay; and of schedules."""
 
 from __future__ import annotations
 
@@ -72,6 +72,8 @@ class LaterApi:
         return [
             route("/api/worklets/{name}/runs", self.submit, "POST"),
             route("/api/runs/{id}/cancel", self.cancel, "POST"),
+            route("/api/runs/{id}/pause", self.pause, "POST"),
+            route("/api/runs/{id}/resume", self.resume, "POST"),
             route("/api/runs/{id}/retry", self.retry, "POST"),
             route("/api/runs/{id}/replay", self.replay, "POST"),
             route("/api/runs/{id}/differences", self.differences, "GET"),
@@ -206,15 +208,34 @@ class LaterApi:
 
     async def cancel(self, request: Request) -> Response:
         """Stop a run that has not ended."""
-        principal = await self._guard(request, Role.operator, "cancel runs")
+        row = await self._asked(request, "cancel runs", self._queue.ask_to_cancel)
+        self._later.cancel(row.id)
+        self._later.wake()
+        return json_response({"id": row.id, "state": row.state, "cancel_asked": True}, 202)
+
+    async def pause(self, request: Request) -> Response:
+        """Let a run that has not ended rest; nodes that are under way end first."""
+        row = await self._asked(request, "pause runs", self._queue.ask_to_pause)
+        self._later.rest(row)
+        return json_response({"id": row.id, "state": row.state, "pause_asked": row.pause_asked}, 202)
+
+    async def resume(self, request: Request) -> Response:
+        """Let a paused run go on, with the nodes that have not ended."""
+        row = await self._asked(request, "resume runs", self._queue.resume)
+        self._later.rest(row)
+        self._later.wake()
+        return json_response({"id": row.id, "state": row.state, "pause_asked": row.pause_asked}, 202)
+
+    async def _asked(self, request: Request, what: str, ask: Callable[[str], SubmittedRun]) -> SubmittedRun:
+        """The run of the address, after something was asked of it that an operator may."""
+        principal = await self._guard(request, Role.operator, what)
         id = request.path_params["id"]
         found = await asyncio.to_thread(self._queue.get, id)
         if found is not None:
             _check_seen(found, principal)
-        row = await asyncio.to_thread(self._queue.ask_to_cancel, id)
-        self._later.cancel(id)
-        self._later.wake()
-        return json_response({"id": row.id, "state": row.state, "cancel_asked": True}, 202)
+        row = await asyncio.to_thread(ask, id)
+        self._later.tell(row.id)
+        return row
 
     # --- following ------------------------------------------------------------------------------------
 
@@ -288,6 +309,7 @@ def show_submitted(row: SubmittedRun, nodes: list[list[Any]] | None) -> dict[str
         "started_us": row.started_us or row.created_us,
         "duration_us": 0 if row.ended_us is None else row.ended_us - (row.started_us or row.created_us),
         "attempts": row.attempts,
+        "pause_asked": row.pause_asked,
         "retry_of": row.retry_of,
         "nodes": [dict(zip(names, entry, strict=False)) for entry in nodes or []],
     }

@@ -25,7 +25,7 @@ from .steps import SKIPPED
 MOST_BYTES = 64 << 10
 MOST_OF_A_NODE = 8 << 10
 _PAUSE_S = 1.0
-_SHOWN = ("completed", "failed", "timed-out", "running", "waiting")
+_SHOWN = ("completed", "failed", "timed-out", "running", "waiting", "paused")
 LEFT_OUT = "… too long to be kept"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from ..connectors.access import Principal, Role
-from ..connectors.errors import BadInput, NotFound
+from ..connectors.errors import BadInput, Conflict, NotFound
 from ..connectors.tables import SubmittedRun
 from ..connectors.web import Guard, json_response, read_json
 from .checkpoints import Checkpoints
@@ -58,6 +59,8 @@ class PrefectRunsApi:
         content = input_of(live, body["parameters"])
         await asyncio.to_thread(live.worklet.input.check, content)
         row = await asyncio.to_thread(self._submit, live, content, principal, flow_run_id, attempt)
+        self._later.tell(row.id)
+        self._later.rest(row)
         self._later.wake()
         return _shown(row)
 
@@ -71,15 +74,19 @@ class PrefectRunsApi:
         self, live: LiveWorklet, content: bytes, principal: Principal, flow_run_id: str, attempt: str
     ) -> SubmittedRun:
         before = self._queue.of_flow_run(flow_run_id)
-        if before and before[-1].state in OPEN_STATES:
-            return before[-1]
         last = before[-1] if before else None
+        key = f"prefect {flow_run_id} {attempt}"
+        if last is not None and last.state in OPEN_STATES:
+            # Wanted anew while it is open: Prefect resumes what is paused.
+            with contextlib.suppress(Conflict):
+                return self._queue.wanted_again(last.id, principal, key)
+            return self._submit(live, content, principal, flow_run_id, attempt)
         id = new_run_id() if last else flow_run_id
         if last is not None and (last.version, last.input) == (live.version, content):
             self._checkpoints.copy(last.id, id)
         row, new = self._queue.submit(
             live.name, live.version, content, principal, trigger=STARTED_THERE, id=id,
-            idempotency_key=f"prefect {flow_run_id} {attempt}", retry_of=last.id if last else None,
+            idempotency_key=key, retry_of=last.id if last else None,
             flow_run_id=flow_run_id,
         )  # fmt: skip
         if not new and row.id != id:

@@ -14,7 +14,9 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +93,13 @@ class ProjectHost:
         self._checkpoints = checkpoints
         given = replace(services, models=AppModels(self._questions), calls=AppCalls(self._questions))
         self._engine = Engine(services=given, threads=threads, timeout=timeout)
+        self._pauses = given.pauses
         self._later_engine = Engine(services=given, threads=threads, timeout=LATER_SECONDS)
         self._sampling = Sampling()
         self._projects: dict[str, Project] = {}
         self._work: dict[int, asyncio.Task[None]] = {}
+        # How many runs are under way by the submitted run that they are part of.
+        self._kept: Counter[str] = Counter()
 
     async def serve(self) -> None:
         """Answer until the app goes."""
@@ -105,10 +110,15 @@ class ProjectHost:
                 task = self._work.get(message["id"])
                 if task is not None:
                     task.cancel()
+            elif message["do"] == "pause":
+                if self._kept[message["run"]]:
+                    self._pauses.ask(message["run"], wanted=message["wanted"])
             else:
                 number = message["id"]
+                if message.get("kept"):
+                    self._kept[message["root"] or message["run"]] += 1
                 task = self._work[number] = asyncio.create_task(self._do(message))
-                task.add_done_callback(lambda _, number=number: self._work.pop(number, None))  # type: ignore[misc]
+                task.add_done_callback(partial(self._done, message))
 
     async def _do(self, message: dict[str, Any]) -> None:
         answers = {
@@ -125,6 +135,15 @@ class ProjectHost:
             found = {"error": as_message(WorkletsError(f"The worklet's process failed: {error!r}"))}
         with contextlib.suppress(ConnectionError):
             await self._channel.send({**found, "id": message["id"]})
+
+    def _done(self, message: dict[str, Any], task: asyncio.Task[None]) -> None:
+        self._work.pop(message["id"], None)
+        if message.get("kept"):
+            run = message["root"] or message["run"]
+            self._kept[run] -= 1
+            if not self._kept[run]:
+                del self._kept[run]
+                self._pauses.forget(run)
 
     # --- what is asked --------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from ..connectors.lifeline import PARENT_VARIABLE
 from .channel import Channel, as_error, as_message, principal_data
 from .context import Models
 from .graph import GraphDocument
+from .pausing import Pauses
 
 if TYPE_CHECKING:
     from .remote_calls import CallAnswers
@@ -135,9 +136,12 @@ class ProjectHosts:
         """Raises BadInput if a worklet's input does not fit."""
         await self._ask(tree, {"do": "check", "hash": tree.content_hash, **message})
 
-    async def run(self, tree: Tree, message: Mapping[str, Any], so_far: SoFar | None = None) -> dict[str, Any]:
+    async def run(
+        self, tree: Tree, message: Mapping[str, Any], so_far: SoFar | None = None, pauses: Pauses | None = None
+    ) -> dict[str, Any]:
         """How a run ended: `state`, `output` (JSON), `failure`, `entries`, `elapsed_us`, `models`."""
-        return await self._ask(tree, {"do": "run", "hash": tree.content_hash, **message}, so_far=so_far)
+        message = {"do": "run", "hash": tree.content_hash, **message}
+        return await self._ask(tree, message, so_far=so_far, pauses=pauses)
 
     async def compose(self, wanted: Wanted, document: Mapping[str, Any], folder: Path) -> Path:
         """Write a document's worklet into a folder of sources, as `import_document` does; the module's file.
@@ -161,8 +165,9 @@ class ProjectHosts:
         *,
         loads: bool = False,
         so_far: SoFar | None = None,
+        pauses: Pauses | None = None,
     ) -> dict[str, Any]:
-        return await self._asked(tree.wanted, message, None if loads else tree, so_far)
+        return await self._asked(tree.wanted, message, None if loads else tree, so_far, pauses)
 
     async def _asked(
         self,
@@ -170,6 +175,7 @@ class ProjectHosts:
         message: Mapping[str, Any],
         tree: Tree | None = None,
         so_far: SoFar | None = None,
+        pauses: Pauses | None = None,
     ) -> dict[str, Any]:
         environment = await self._environments.ensure(wanted.requirements, wanted.python)
         host = self._hosts.get(environment.key)
@@ -180,7 +186,7 @@ class ProjectHosts:
                 calls=lambda: self.calls,
             )  # fmt: skip
             self._hosts[environment.key] = host
-        found = await host.ask(message, tree, so_far=so_far)
+        found = await host.ask(message, tree, so_far=so_far, pauses=pauses)
         if found.get("error") is not None:
             raise as_error(found["error"])
         return found
@@ -243,8 +249,12 @@ class ProjectProcess:
         tree: Tree | None = None,
         *,
         so_far: SoFar | None = None,
+        pauses: Pauses | None = None,
     ) -> dict[str, Any]:
-        """The answer to a message, about a tree that is loaded first if this process does not have it yet."""
+        """The answer to a message, about a tree that is loaded first if this process does not have it yet.
+
+        `pauses`, for a run, says whether it is to rest; the process is told.
+        """
         channel = await self._running()
         if tree is not None and (tree.content_hash, tree.modules) not in self._loaded:
             found = await self.ask({"do": "load", **_as_load(tree)})
@@ -256,7 +266,8 @@ class ProjectProcess:
         self._used_at = time.monotonic()
         try:
             await channel.send({**message, "id": number})
-            found = await question.answer
+            with self._telling(channel, message, pauses):
+                found = await question.answer
         except WireError as error:
             raise WorkletsError(f"The worklet's process can't be sent this: {error}.") from None
         except ConnectionError:
@@ -280,8 +291,26 @@ class ProjectProcess:
         await self._end()
 
     async def _cancel(self, channel: Channel, number: int) -> None:
+        await self._tell(channel, {"do": "cancel", "id": number})
+
+    @contextlib.contextmanager
+    def _telling(self, channel: Channel, message: Mapping[str, Any], pauses: Pauses | None) -> Iterator[None]:
+        if pauses is None:
+            yield
+            return
+        run = message["root"] or message["run"]
+
+        def tell(wanted: bool) -> None:
+            self._go(self._tell(channel, {"do": "pause", "run": run, "wanted": wanted}))
+
+        with pauses.listening(run, tell):
+            if pauses.asked(run):
+                tell(True)
+            yield
+
+    async def _tell(self, channel: Channel, message: Mapping[str, Any]) -> None:
         with contextlib.suppress(ConnectionError):
-            await channel.send({"do": "cancel", "id": number})
+            await channel.send(message)
 
     # --- the process ----------------------------------------------------------------------------------
 

@@ -105,7 +105,8 @@ class RemoteWorklet:
 
     async def run(self, execution: RemoteExecution, message: dict[str, Any]) -> dict[str, Any]:
         """How a run ended there."""
-        return await self._hosts.run(self._tree, {"worklet": self.name, **message}, execution.learn)
+        pauses = execution.context.services.pauses if message["kept"] else None
+        return await self._hosts.run(self._tree, {"worklet": self.name, **message}, execution.learn, pauses)
 
 
 class RemoteExecution(Execution):

@@ -43,6 +43,10 @@ class Suspended(Exception):
     """A node waits for something that may take days; the run gives its process back."""
 
 
+class Paused(Suspended):
+    """Somebody lets the run rest; the node has not begun."""
+
+
 SKIPPED: Final = Skipped.SKIPPED
 _NEVER = 1 << 62
 # More rows or values than these are too much for the event loop, whatever the model.

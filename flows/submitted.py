@@ -21,8 +21,9 @@ from ..connectors.tables import Callback, SubmittedRun
 from .engine import new_run_id
 
 QUEUED, RUNNING = "queued", "running"
-WAITING = "waiting"  # for a person; no process has it
-OPEN_STATES = (QUEUED, RUNNING, WAITING)
+# No process has these: one waits for a decision, the other for whoever resumes it.
+WAITING, PAUSED = "waiting", "paused"
+OPEN_STATES = (QUEUED, RUNNING, WAITING, PAUSED)
 ENDED_STATES = ("completed", "failed", "timed-out", "cancelled")
 LEASE_SECONDS = 15.0
 # Any number, the same in every process: who counts what is under way holds PostgreSQL's lock of it.
@@ -114,15 +115,52 @@ class SubmittedRuns:
     def ask_to_cancel(self, id: str) -> SubmittedRun:
         """Cancel a run that waits at once, and ask the holder of one that runs. Raises NotFound, Conflict."""
         with self._store.session() as session:
-            row = session.get(SubmittedRun, id, with_for_update=True)
-            if row is None:
-                raise NotFound(f"There is no submitted run {id[:64]!r}; what was invoked ends with its answer.")
-            if row.state in ENDED_STATES:
-                raise Conflict(f"The run has ended already ({row.state}).")
+            row = _open_row(session, id)
             row.cancel_asked = True
-            if row.state == WAITING:
+            if row.state in (WAITING, PAUSED):
                 row.state = QUEUED  # to be taken once more, and ended
             session.add(row)
+            return row
+
+    def ask_to_pause(self, id: str) -> SubmittedRun:
+        """Let a run rest: at once, or after the nodes that are under way. Once more changes nothing.
+
+        Raises:
+            NotFound: it was not submitted.
+            Conflict: it has ended, or is being cancelled.
+        """
+        with self._store.session() as session:
+            row = _open_row(session, id)
+            if row.cancel_asked:
+                raise Conflict("The run is being cancelled; it can't be paused any more.")
+            if row.state == RUNNING:
+                row.pause_asked = True
+            else:
+                row.state = PAUSED
+            session.add(row)
+            return row
+
+    def resume(self, id: str) -> SubmittedRun:
+        """Queue a paused run again, or let one go on that was to be paused. Raises NotFound, Conflict."""
+        with self._store.session() as session:
+            row = _open_row(session, id)
+            if not _resumed(row):
+                raise Conflict(f"The run is not paused; it is {row.state}.")
+            session.add(row)
+            return row
+
+    def wanted_again(self, id: str, principal: Principal | None, key: str) -> SubmittedRun:
+        """The open run of a submission that came again under this key; a new key resumes it if it is paused.
+
+        Raises:
+            NotFound, Conflict: it has ended meanwhile.
+        """
+        with self._store.session() as session:
+            row = _open_row(session, id)
+            if row.idempotency_key != _key(principal, key):
+                row.idempotency_key = _key(principal, key)
+                _resumed(row)
+                session.add(row)
             return row
 
     # --- those who do it ------------------------------------------------------------------------------
@@ -189,8 +227,8 @@ class SubmittedRuns:
             if len(full) == before or len(taken) >= limit:
                 return taken
 
-    def renew(self, holder: str, ids: Collection[str]) -> tuple[set[str], set[str]]:
-        """Go on holding these runs; answers those still held, and those that somebody wants cancelled."""
+    def renew(self, holder: str, ids: Collection[str]) -> tuple[set[str], set[str], set[str]]:
+        """Go on holding these runs; answers those still held, those to be cancelled, and those to be paused."""
         with self._store.session() as session:
             mine = (
                 col(SubmittedRun.id).in_(ids),
@@ -199,7 +237,8 @@ class SubmittedRuns:
             )
             session.exec(update(SubmittedRun).where(*mine).values(lease_until_us=_now() + self._lease_us))
             rows = list(session.exec(select(SubmittedRun).where(*mine)))
-        return {row.id for row in rows}, {row.id for row in rows if row.cancel_asked}
+        unwanted, resting = [row for row in rows if row.cancel_asked], [row for row in rows if row.pause_asked]
+        return {row.id for row in rows}, {row.id for row in unwanted}, {row.id for row in resting}
 
     def end(self, holder: str, id: str, state: str) -> bool:
         """Note how a run ended; False if another process holds it by now."""
@@ -214,26 +253,31 @@ class SubmittedRuns:
             return bool(changed.rowcount)
 
     def suspend(self, holder: str, id: str, still_waits: Callable[[Session], bool]) -> bool:
-        """Give a run back that waits for a person; False if it may go on at once, or another process holds it."""
+        """Give a run back that is to be paused or waits for a person.
+
+        Answers False if it may go on at once, or another process holds it.
+        """
         with self._store.session() as session:
-            # Held until the end: a decision of this moment waits for it and wakes the run, or is seen here.
+            # Held until the end: a decision or a resume of this moment waits for it and wakes the run, or is seen here.
             row = session.get(SubmittedRun, id, with_for_update=True)
             if row is None or row.holder != holder or row.state != RUNNING:
                 return False
-            waits = still_waits(session) and not row.cancel_asked
-            row.state, row.holder, row.lease_until_us = (WAITING if waits else QUEUED), None, 0
+            state = PAUSED if row.pause_asked else WAITING if still_waits(session) else QUEUED
+            if row.cancel_asked:
+                state = QUEUED
+            row.state, row.holder, row.lease_until_us, row.pause_asked = state, None, 0, False
             row.attempts = 0  # its process has not died
             session.add(row)
-            return waits
+            return state != QUEUED
 
     def release(self, holder: str) -> None:
         """Give back what this process holds, as it stops: the next one need not wait for the leases."""
+        mine = (col(SubmittedRun.holder) == holder, col(SubmittedRun.state) == RUNNING)
+        resting = (col(SubmittedRun.pause_asked).is_(True), col(SubmittedRun.cancel_asked).is_(False))
+        free = {"holder": None, "lease_until_us": 0, "pause_asked": False}
         with self._store.session() as session:
-            session.exec(
-                update(SubmittedRun)
-                .where(col(SubmittedRun.holder) == holder, col(SubmittedRun.state) == RUNNING)
-                .values(state=QUEUED, holder=None, lease_until_us=0)
-            )
+            session.exec(update(SubmittedRun).where(*mine, *resting).values(state=PAUSED, **free))
+            session.exec(update(SubmittedRun).where(*mine).values(state=QUEUED, **free))
 
     def waiting(self) -> int:
         """How many have not ended."""
@@ -252,6 +296,25 @@ def principal_of(row: SubmittedRun) -> Principal | None:
         role=Role[row.principal["role"]],
         scopes=None if scopes is None else frozenset(scopes),
     )
+
+
+def _open_row(session: Session, id: str) -> SubmittedRun:
+    """A run that has not ended, locked. Raises NotFound, Conflict."""
+    row = session.get(SubmittedRun, id, with_for_update=True)
+    if row is None:
+        raise NotFound(f"There is no submitted run {id[:64]!r}; what was invoked ends with its answer.")
+    if row.state in ENDED_STATES:
+        raise Conflict(f"The run has ended already ({row.state}).")
+    return row
+
+
+def _resumed(row: SubmittedRun) -> bool:
+    """Let a run go on; False if nobody has paused it."""
+    paused = row.state == PAUSED or row.pause_asked
+    if row.state == PAUSED:
+        row.state = QUEUED  # one that was asked for a decision looks whether there is one
+    row.pause_asked = False
+    return paused
 
 
 def _as_data(principal: Principal | None) -> dict[str, Any] | None:

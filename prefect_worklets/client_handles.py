@@ -13,7 +13,7 @@ from .connectors.errors import BadInput, NodeFailed, TookTooLong
 if TYPE_CHECKING:
     from .connectors.images import Image
 
-_OPEN = ("queued", "running", "waiting")
+_OPEN = ("queued", "running", "waiting", "paused")
 
 
 class RemoteWorklet:
@@ -145,7 +145,7 @@ class RemoteRun:
 
     @property
     def state(self) -> str:
-        """queued, running, waiting (for a person), completed, failed, timed-out or cancelled."""
+        """queued, running, waiting (for a person), paused, completed, failed, timed-out or cancelled."""
         return str(self.details()["state"])
 
     def result(self, timeout: float | None = None) -> Any:
@@ -176,6 +176,14 @@ class RemoteRun:
     def cancel(self) -> None:
         """Stop it. Raises Conflict if it has ended."""
         self._connection.post(f"/api/runs/{segment(self.id)}/cancel")
+
+    def pause(self) -> None:
+        """Let it rest: nodes that are under way end first. Raises Conflict if it has ended."""
+        self._connection.post(f"/api/runs/{segment(self.id)}/pause")
+
+    def resume(self) -> None:
+        """Let it go on with the nodes that have not ended. Raises Conflict if it is not paused."""
+        self._connection.post(f"/api/runs/{segment(self.id)}/resume")
 
     def retry(self) -> RemoteRun:
         """Do it again from the node that failed, as a new run. Raises Conflict if it completed or has not ended."""

@@ -8,7 +8,8 @@ So a worker may be killed at any time: the run goes on, and the next worker take
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -34,10 +35,12 @@ from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerRes
 from .connectors.errors import Conflict, NotFound, TookTooLong, Unavailable, WorkletsError
 from .flows.prefect_shape import JOB_TEMPLATE, WORKER_TYPE
 from .worker_server import WorkerServer
-from .worker_states import failed, mirror, set_state
+from .worker_states import PAUSED_HERE, failed, is_paused_here, mirror, set_state, shown_state
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import WorkerFlowRunResponse
+    from prefect.events import Event
 
 # Prefect's events say when there is something to do; this is for what is due by the clock, and for lost events.
 QUERY_SECONDS = 2.0
@@ -45,8 +48,11 @@ _ADOPT_EVERY_SECONDS = 15.0
 # A flow run that nobody has touched for so long may have lost its worker.
 _LEFT_ALONE = timedelta(seconds=30)
 _TROUBLE_SECONDS = 2.0
-_SCHEDULED = "prefect.flow-run.Scheduled"
+_SCHEDULED = ("prefect.flow-run.Scheduled", "prefect.flow-run.Resuming")
 _UNWANTED = ("prefect.flow-run.Cancelling", "prefect.flow-run.Cancelled")
+_PAUSED = ("prefect.flow-run.Paused", "prefect.flow-run.Suspended")
+_RUNNING = "prefect.flow-run.Running"
+_ENDED = ("prefect.flow-run.Failed", "prefect.flow-run.Crashed")
 
 
 class WorkletsWorkerResult(BaseWorkerResult):  # type: ignore[misc]  # Prefect counts as untyped here
@@ -68,7 +74,9 @@ class WorkletsWorker(BaseWorker[BaseJobConfiguration, Any, WorkletsWorkerResult]
         super().__init__(*args, **{**options, "prefetch_seconds": 0})
         self._server = WorkerServer()
         self._runs: dict[UUID, str] = {}
-        self._in_hand: set[UUID] = set()
+        # Who follows which flow run, and those whose runs are paused.
+        self._followed: dict[UUID, anyio.CancelScope] = {}
+        self._resting: set[UUID] = set()
         self._flow_names: dict[UUID, str] = {}
         self._one_query = asyncio.Lock()
 
@@ -107,14 +115,16 @@ class WorkletsWorker(BaseWorker[BaseJobConfiguration, Any, WorkletsWorkerResult]
     ) -> WorkletsWorkerResult:
         """Hand a flow run over, and follow it to its end."""
 
-        def handed_over(run_id: str) -> None:
-            if task_status is not None:
-                task_status.started(run_id)
+        told: list[str] = []
 
-        run_id = await self._carry_out(flow_run, handed_over)
-        if run_id is None:
-            handed_over("none")
-        return WorkletsWorkerResult(identifier=run_id or "none", status_code=0)
+        def handed_over(run_id: str) -> None:
+            if task_status is not None and not told:
+                task_status.started(run_id)
+            told.append(run_id)
+
+        await self._carry_out(flow_run, handed_over)
+        handed_over("none")
+        return WorkletsWorkerResult(identifier=told[0], status_code=0)
 
     async def kill_infrastructure(
         self, infrastructure_pid: str, configuration: BaseJobConfiguration, grace_seconds: int = 30
@@ -136,33 +146,97 @@ class WorkletsWorker(BaseWorker[BaseJobConfiguration, Any, WorkletsWorkerResult]
     async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
         """Nothing: the run begins at once, and a state between would be one more write for each."""
 
+    async def _submit_scheduled_flow_runs(self, flow_run_response: list[WorkerFlowRunResponse]) -> list[FlowRun]:
+        for entry in flow_run_response:
+            # Resumed before its run was asleep: it must not stand in its own way.
+            if entry.flow_run.id in self._followed and entry.flow_run.id not in self._submitting_flow_run_ids:
+                self._release_limit_slot(entry.flow_run.id)
+        submitted: list[FlowRun] = await super()._submit_scheduled_flow_runs(flow_run_response)
+        return submitted
+
     # --- one flow run ---------------------------------------------------------------------------------
 
     async def _carry_out(
         self, flow_run: FlowRun, handed_over: Callable[[str], None] = lambda _: None, *, start: bool = True
-    ) -> str | None:
-        """From the hand-over to the last state; the run's id, None if it could not be begun."""
-        self._in_hand.add(flow_run.id)
-        try:
+    ) -> None:
+        """From the hand-over until the run has ended or is paused, or somebody else follows the flow run."""
+        with self._following(flow_run.id):
             try:
                 run_id = await self._begin(flow_run, start=start)
             except NotFound as error:
-                state = failed(error) if start else Cancelled(message="Cancelled before it began.")
-                await set_state(self.client, flow_run.id, state)
-                return None
+                if start or flow_run.state_type != StateType.PAUSED:
+                    state = failed(error) if start else Cancelled(message="Cancelled before it began.")
+                    await set_state(self.client, flow_run.id, state)
+                return
             except WorkletsError as error:
                 await set_state(self.client, flow_run.id, failed(error))
-                return None
+                return
             self._runs[flow_run.id] = run_id
             handed_over(run_id)
-            if not start:
-                await self._cancel(flow_run.id)
+            if flow_run.state_type == StateType.CANCELLING:
+                await self._ask(flow_run.id, self._server.cancel)
+            elif flow_run.state_type == StateType.PAUSED and not is_paused_here(flow_run.state):
+                await self._ask(flow_run.id, self._server.pause)
             begun = flow_run.state_type == StateType.RUNNING
-            await mirror(self.client, self._server, flow_run.id, run_id, shown_running=begun)
-            return run_id
-        finally:
-            self._in_hand.discard(flow_run.id)
-            self._runs.pop(flow_run.id, None)
+            if not await mirror(self.client, self._server, flow_run.id, run_id, shown_running=begun):
+                # Beside those that count against the worker's limit.
+                self._runs_task_group.start_soon(self._rest, flow_run.id, run_id)
+
+    @contextmanager
+    def _following(self, flow_run_id: UUID) -> Iterator[None]:
+        """Whoever follows the flow run so far stops, and so does the block once another one begins to."""
+        if flow_run_id in self._followed:
+            self._followed[flow_run_id].cancel()
+        with anyio.CancelScope() as scope:
+            self._followed[flow_run_id] = scope
+            try:
+                yield
+            finally:
+                if self._followed[flow_run_id] is scope:
+                    del self._followed[flow_run_id]
+                    self._runs.pop(flow_run_id, None)
+
+    async def _rest(self, flow_run_id: UUID, run_id: str) -> None:
+        """Follow a flow run whose run is paused until it has ended, on whichever side it is resumed."""
+        with self._following(flow_run_id):
+            self._runs[flow_run_id] = run_id
+            while True:
+                self._resting.add(flow_run_id)
+                try:
+                    if not await self._goes_on(flow_run_id, run_id):
+                        return
+                finally:
+                    self._resting.discard(flow_run_id)
+                if await mirror(self.client, self._server, flow_run_id, run_id):
+                    return
+
+    async def _goes_on(self, flow_run_id: UUID, run_id: str) -> bool:
+        """Wait while a run is paused; False if its flow run is no more. What Prefect's events say is looked at too."""
+        while True:
+            shown = await shown_state(self.client, flow_run_id)
+            if shown is None:
+                return False
+            if shown.is_final():
+                self._runs_task_group.start_soon(self._give_up, flow_run_id, run_id)
+                return False
+            if shown.is_running():
+                await self._ask(flow_run_id, self._server.resume)
+            try:
+                if (await self._server.look(run_id, "paused"))["state"] != "paused":
+                    return True
+            except (Unavailable, TookTooLong):
+                await asyncio.sleep(_TROUBLE_SECONDS)
+            except NotFound:
+                return True  # the mirror says so
+
+    async def _give_up(self, flow_run_id: UUID, run_id: str) -> None:
+        """End a paused run whose flow run has ended in Prefect, as its pause had a limit; the state there stays."""
+        with self._following(flow_run_id):
+            self._runs[flow_run_id] = run_id
+            while True:
+                if await self._ask(flow_run_id, self._server.cancel):
+                    return
+                await asyncio.sleep(_TROUBLE_SECONDS)
 
     async def _begin(self, flow_run: FlowRun, *, start: bool) -> str:
         worklet = await self._worklet(flow_run)
@@ -189,16 +263,19 @@ class WorkletsWorker(BaseWorker[BaseJobConfiguration, Any, WorkletsWorkerResult]
         newest: UUID = max(wanted, key=lambda state: state.timestamp).id if wanted else flow_run.id
         return newest
 
-    async def _cancel(self, flow_run_id: UUID) -> None:
+    async def _ask(self, flow_run_id: UUID, what: Callable[[str], Awaitable[None]]) -> bool:
+        """Ask something of the run of a flow run, where there is one; False if the server can't be reached now."""
         run_id = self._runs.get(flow_run_id)
         if run_id is None:
-            return
+            return True
         try:
-            await self._server.cancel(run_id)
+            await what(run_id)
         except (Conflict, NotFound):
-            return  # it has ended
+            return True  # it has ended, or is so already
         except WorkletsError as error:
-            self._logger.warning("run %s can't be cancelled now: %s", run_id, error)
+            self._logger.warning("run %s can't be reached now: %s", run_id, error)
+            return False
+        return True
 
     # --- beside the flow runs -------------------------------------------------------------------------
 
@@ -214,15 +291,28 @@ class WorkletsWorker(BaseWorker[BaseJobConfiguration, Any, WorkletsWorkerResult]
     async def _hear(self) -> None:
         if self._work_pool is None:
             return
-        names = [_SCHEDULED, *_UNWANTED]
+        names = [*_SCHEDULED, *_UNWANTED, *_PAUSED, _RUNNING, *_ENDED]
         pool = f"prefect.work-pool.{self.work_pool.id}"
         wanted = EventFilter(event=EventNameFilter(name=names), any_resource=EventAnyResourceFilter(id=[pool]))
         async with get_events_subscriber(filter=wanted) as events:
             async for event in events:
-                if event.event == _SCHEDULED:
+                if event.event in _SCHEDULED:
                     await self.get_and_submit_flow_runs()
                 else:
-                    await self._cancel(UUID(event.resource.id.rpartition(".")[2]))
+                    await self._heard(event, UUID(event.resource.id.rpartition(".")[2]))
+
+    async def _heard(self, event: Event, flow_run_id: UUID) -> None:
+        if event.event in _UNWANTED:
+            await self._ask(flow_run_id, self._server.cancel)
+        elif event.event in _PAUSED:
+            if event.resource.get("prefect.state-message") != PAUSED_HERE:
+                await self._ask(flow_run_id, self._server.pause)
+        elif event.event == _RUNNING:
+            # Prefect's pause that keeps a process; ours may be on its way still.
+            if (event.payload.get("initial_state") or {}).get("type") == StateType.PAUSED.value:
+                await self._ask(flow_run_id, self._server.resume)
+        elif flow_run_id in self._resting:
+            self._runs_task_group.start_soon(self._give_up, flow_run_id, self._runs[flow_run_id])
 
     async def _adopt(self) -> None:
         """Take up flow runs whose worker has ended, at the start and then now and again."""
@@ -237,20 +327,27 @@ class WorkletsWorker(BaseWorker[BaseJobConfiguration, Any, WorkletsWorkerResult]
             await asyncio.sleep(_ADOPT_EVERY_SECONDS if left_alone else 0.2)
 
     async def _take_up(self, left_alone: timedelta) -> None:
-        types = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
-        found = await self.client.read_flow_runs(
-            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._work_pool_name])),
-            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=types))),
-            limit=200,
-        )
-        for flow_run in found:
+        under_way = await self._in_state(StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
+        for flow_run in [*under_way, *await self._in_state(StateType.PAUSED)]:
             recorded = "worklets.run-id" in (flow_run.labels or {})
-            if recorded or flow_run.id in self._in_hand or flow_run.id in self._submitting_flow_run_ids:
+            if recorded or flow_run.id in self._submitting_flow_run_ids:
+                continue
+            if flow_run.id in self._followed:
+                if flow_run.state_type == StateType.PAUSED and not is_paused_here(flow_run.state):
+                    await self._ask(flow_run.id, self._server.pause)  # the event was lost
                 continue
             cancelling = flow_run.state_type == StateType.CANCELLING
             if cancelling or datetime.now(UTC) - flow_run.state.timestamp >= left_alone:
-                self._in_hand.add(flow_run.id)
-                self._runs_task_group.start_soon(self._carry_out_again, flow_run, not cancelling)
+                start = flow_run.state_type in (StateType.PENDING, StateType.RUNNING)
+                self._runs_task_group.start_soon(self._carry_out_again, flow_run, start)
+
+    async def _in_state(self, *types: StateType) -> list[FlowRun]:
+        found: list[FlowRun] = await self.client.read_flow_runs(
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[self._work_pool_name])),
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(types)))),
+            limit=200,
+        )
+        return found
 
     async def _carry_out_again(self, flow_run: FlowRun, start: bool) -> None:
         self._logger.info("Taking up flow run %r, which has no worker any more", flow_run.name)

@@ -1,4 +1,4 @@
-"""The worklets server as Prefect's worker sees it: hand over a flow run, look at it, cancel it."""
+"""The worklets server as Prefect's worker sees it: hand over a flow run, look at it, pause and cancel it."""
 
 from __future__ import annotations
 
@@ -52,6 +52,14 @@ class WorkerServer:
     async def cancel(self, run_id: str) -> None:
         """Cancel the run. Raises Conflict where it has ended, Unavailable."""
         await self._send("POST", f"/api/runs/{run_id}/cancel")
+
+    async def pause(self, run_id: str) -> None:
+        """Let the run rest. Raises Conflict where it has ended, Unavailable."""
+        await self._send("POST", f"/api/runs/{run_id}/pause")
+
+    async def resume(self, run_id: str) -> None:
+        """Let the run go on. Raises Conflict where it is not paused, Unavailable."""
+        await self._send("POST", f"/api/runs/{run_id}/resume")
 
     async def close(self) -> None:
         """Close the connections."""

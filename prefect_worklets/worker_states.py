@@ -13,7 +13,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 from prefect.results import ResultStore
 from prefect.serializers import JSONSerializer
-from prefect.states import Cancelled, Completed, Failed, Running, State, return_value_to_state
+from prefect.states import Cancelled, Completed, Failed, Paused, Running, State, return_value_to_state
 
 from .connectors.errors import NotFound, TookTooLong, Unavailable, WorkletsError
 from .worker_server import WorkerServer
@@ -21,14 +21,19 @@ from .worker_server import WorkerServer
 logger = logging.getLogger(__name__)
 
 _OPEN = ("queued", "running", "waiting")
+_PAUSED = "paused"
+# By this message a state is known as one that a worker gave.
+PAUSED_HERE = "Paused on the worklets server; resumed here or there it goes on with the nodes that have not ended."
 _TROUBLE_SECONDS = 0.5
 _LONGEST_TROUBLE_SECONDS = 10.0
 
 
 async def mirror(
     client: PrefectClient, server: WorkerServer, flow_run_id: UUID, run_id: str, *, shown_running: bool = False
-) -> None:
-    """Give a flow run the states of its run, until that has ended. Whatever is down meanwhile is waited for.
+) -> bool:
+    """Give a flow run the states of its run, until that has ended or is paused; True if it has ended.
+
+    Whatever is down meanwhile is waited for.
 
     Args:
         client: Prefect.
@@ -48,15 +53,51 @@ async def mirror(
             continue
         except NotFound as error:
             await set_state(client, flow_run_id, Failed(message=f"The worklets server has lost it: {error}"))
-            return
+            return True
         pause = _TROUBLE_SECONDS
+        if run["state"] == _PAUSED:
+            await show_paused(client, flow_run_id)
+            return False
         if run["state"] != "queued" and not shown_running:
             # Prefect counts a flow run's time from here.
             shown_running = await set_state(client, flow_run_id, Running(), force=False)
         if run["state"] not in _OPEN:
             await set_state(client, flow_run_id, await last_state(run))
-            return
+            return True
         seen = run["state"]
+
+
+async def show_paused(client: PrefectClient, flow_run_id: UUID) -> None:
+    """Let a flow run be paused until somebody resumes it; where Prefect's own pause has a limit, it stays."""
+    shown = await shown_state(client, flow_run_id)
+    # Ended, or resumed meanwhile: it comes to a worker again.
+    if shown is None or shown.is_final() or shown.is_cancelling() or shown.is_scheduled() or is_paused_here(shown):
+        return
+    limit = shown.state_details.pause_timeout if shown.is_paused() else None
+    # To be scheduled anew when it is resumed, as no process waits for that.
+    state = Paused(reschedule=True, pause_expiration_time=limit, message=PAUSED_HERE)
+    await set_state(client, flow_run_id, state)
+
+
+def is_paused_here(state: State[Any]) -> bool:
+    """Whether a worker has shown it as paused, and not somebody in Prefect."""
+    return bool(state.is_paused()) and state.message == PAUSED_HERE
+
+
+async def shown_state(client: PrefectClient, flow_run_id: UUID) -> State[Any] | None:
+    """A flow run's state, however long Prefect is down; None if it has no such run."""
+    pause = _TROUBLE_SECONDS
+    while True:
+        try:
+            found: State[Any] | None = (await client.read_flow_run(flow_run_id)).state
+        except ObjectNotFound:
+            return None
+        except httpx.HTTPError as error:
+            logger.info("flow run %s waits for Prefect: %s", flow_run_id, error)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_TROUBLE_SECONDS)
+        else:
+            return found
 
 
 async def set_state(client: PrefectClient, flow_run_id: UUID, state: State[Any], *, force: bool = True) -> bool:

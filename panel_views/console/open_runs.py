@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from ...connectors.store import Store
 from ...connectors.tables import SubmittedRun
 from ...flows.journal import RunRecord
-from ...flows.submitted import OPEN_STATES
+from ...flows.submitted import OPEN_STATES, PAUSED, RUNNING
 from .queries import RunLine
 
 MOST_LISTED = 50
@@ -51,6 +51,13 @@ def open_run(store: Store, identity: str, nodes_of: Callable[[str], list[list[An
         line.id, line.worklet, line.version, line.trigger, line.principal, line.state, line.started_us,
         line.duration_us, input=row.input, nodes=nodes,
     )  # fmt: skip
+
+
+def is_to_rest(store: Store, identity: str) -> bool:
+    """Whether a run is paused, or is to be once its nodes under way have ended."""
+    with store.read() as session:
+        row = session.get(SubmittedRun, identity)
+    return row is not None and (row.state == PAUSED or (row.state == RUNNING and row.pause_asked))
 
 
 def _so_far(entry: list[Any], took: int) -> list[Any]:

@@ -17,7 +17,7 @@ from ...connectors.tables import Run
 from ...flows.journal import RunRecord
 from ...flows.submitted import OPEN_STATES
 from .graph_svg import NodeState, graph_svg
-from .open_runs import open_run, open_runs
+from .open_runs import is_to_rest, open_run, open_runs
 from .queries import HOUR_US, STATES
 from .rendering import HEADERS
 from .replays import replayed, versions_to_replay
@@ -123,6 +123,7 @@ def run_detail(site: Site, visit: Visit) -> Response:
         output=shown_value(run.output, pictures),
         error=error_lines(run.error),
         under_way=under_way,
+        resting=under_way and is_to_rest(site.store, run.id),
         versions=[] if under_way else versions_to_replay(site, visit, run),
         replayed=replayed(site, visit, run),
         # Code is shown to those who may push it.

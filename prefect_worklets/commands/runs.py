@@ -21,7 +21,7 @@ def list_runs(
     worklet: Annotated[str | None, typer.Option(help="Only runs of this worklet.")] = None,
     state: Annotated[
         str | None,
-        typer.Option(help="Only those: queued, running, waiting, completed, failed, timed-out or cancelled."),
+        typer.Option(help="Only those: queued, running, waiting, paused, completed, failed, timed-out or cancelled."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
     data: DataOption = None,
@@ -99,6 +99,22 @@ def cancel(id: IdArgument, data: DataOption = None) -> None:
     with client_of(data) as client:
         client.runs[id].cancel()
     print(f"{id} is asked to stop")
+
+
+@app.command()
+def pause(id: IdArgument, data: DataOption = None) -> None:
+    """Let a submitted run rest: nodes that are under way end first, and no other begins."""
+    with client_of(data) as client:
+        client.runs[id].pause()
+    print(f"{id} is asked to rest")
+
+
+@app.command()
+def resume(id: IdArgument, data: DataOption = None) -> None:
+    """Let a paused run go on, with the nodes that have not ended."""
+    with client_of(data) as client:
+        client.runs[id].resume()
+    print(f"{id} goes on")
 
 
 @app.command()

@@ -38,7 +38,7 @@ from prefect_worklets.flows.reviews import Reviews
 from prefect_worklets.flows.reviews_api import ReviewsApi
 from prefect_worklets.flows.run_nodes import RunNodes
 from prefect_worklets.flows.schedules import Schedules
-from prefect_worklets.flows.submitted import SubmittedRuns
+from prefect_worklets.flows.submitted import OPEN_STATES, SubmittedRuns
 from prefect_worklets.flows.versions import WorkletVersions
 from starlette.applications import Starlette
 
@@ -109,6 +109,32 @@ def few(x: int = 1) -> int:
 @pw.worklet
 def kept(x: int) -> dict:
     return pw.save("numbers")({{"x": first(x)}})
+
+@pw.node
+def third(x: int) -> int:
+    count("third")
+    return x + 3
+
+@pw.worklet
+def three(x: int = 1) -> int:
+    return third(second(first(x)))
+
+@pw.worklet
+def around(x: int = 1) -> int:
+    return third(pw.call("three")(x))
+
+@pw.node
+async def stage(x: int, name: str) -> int:
+    count(name)
+    await asyncio.sleep(0.2)
+    return x + 1
+
+@pw.worklet
+def stages(x: int = 1) -> dict:
+    "A diamond, then a row."
+    a = stage(x, "a")
+    d = stage(stage(a, "b"), "d")
+    return pw.save("stages")({{"d": d, "c": stage(a, "c"), "e": stage(d, "e")}})
 """
 
 
@@ -228,7 +254,20 @@ class Later:
 
     async def _ended(self, id: str, role: str) -> Any:
         run = await self.run(id, role)
-        return run if run["state"] not in ("queued", "running", "waiting") else None
+        return run if run["state"] not in OPEN_STATES else None
+
+    async def in_state(self, id: str, state: str) -> dict[str, Any]:
+        async def found() -> Any:
+            run = await self.run(id)
+            return run if run["state"] == state else None
+
+        return await until(found)
+
+    async def ask(self, id: str, what: str, status: int = 202) -> dict[str, Any]:
+        """Pause, resume, cancel."""
+        answer = await self.client.post(f"/api/runs/{id}/{what}", headers=self.headers())
+        assert answer.status_code == status, answer.text
+        return answer.json()
 
     @asynccontextmanager
     async def working(self) -> Any:
