@@ -245,6 +245,39 @@ def test_cancelled_in_prefect_is_cancelled_here(instance):
         assert worklets.runs[UUID(id).hex].details()["state"] == "cancelled"
 
 
+def told(instance, id, route, **body):
+    """A POST about a flow run, as Prefect's page sends it; its answer's status must be ACCEPT."""
+    address = f"{prefect_url(instance)}/flow_runs/{id}/{route}"
+    answer = persistently(lambda: httpx.post(address, json=body).raise_for_status().json())
+    assert answer["status"] == "ACCEPT", answer
+
+
+def test_a_pause_on_one_side_is_one_on_the_other_and_outlives_every_process(instance):
+    id = started(instance, n=555, seconds=4)
+    in_state(instance, id, "Running")
+    told(instance, id, "set_state", state={"type": "PAUSED", "name": "Suspended"})
+    assert "Paused on the worklets server" in in_state(instance, id, "Paused")["state"]["message"]
+    for word in ("prefect_worklets.app:create_app", "worker_process"):
+        for child in children(instance, word):
+            child.send_signal(signal.SIGKILL)
+    with client(instance) as worklets:
+        run = worklets.runs[UUID(id).hex]
+        shown = persistently(run.details)
+        assert (shown["state"], [node["id"] for node in shown["nodes"]]) == ("paused", ["slow"])
+        told(instance, id, "resume")
+        assert in_state(instance, id, "Completed")["state"]["message"].startswith("Took ")
+        assert [row["data"]["n"] for row in rows_of(instance, "counted")].count(555) == 1
+
+        id = started(instance, n=556, seconds=4)
+        in_state(instance, id, "Running")
+        run = worklets.runs[UUID(id).hex]
+        run.pause()
+        in_state(instance, id, "Paused")
+        run.resume()
+        assert run.result(timeout=60) == {"n": 556}
+        in_state(instance, id, "Completed")
+
+
 def test_from_the_command_line(instance):
     from typer.testing import CliRunner
 

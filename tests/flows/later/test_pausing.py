@@ -37,7 +37,9 @@ async def test_nodes_under_way_end_and_no_other_begins(parts, name):
         assert (await parts.run(id))["pause_asked"]
         parts.mark("go")
         run = await parts.in_state(id, "paused")
-        assert states(run) == {"three": {"first": "completed", "second": "completed"}, "around": {"three": "paused"}}[name]
+        assert (
+            states(run) == {"three": {"first": "completed", "second": "completed"}, "around": {"three": "paused"}}[name]
+        )
         assert not run["pause_asked"]
         await until(lambda: asyncio.sleep(0, parts.later._tasks == {}))  # nothing holds it
         assert (await parts.ask(id, "pause"))["state"] == "paused"  # once more changes nothing
