@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import orjson
 import simpleeval
 
 from ..connectors.errors import BadInput
@@ -20,6 +21,18 @@ from ..connectors.errors import BadInput
 MAX_LENGTH = 500
 MAX_NODES = 120
 ROOTS = ("session", "user_state", "view", "components", "user", "params", "event", "error")
+
+
+def _json(text: Any) -> Any:
+    """What a JSON text says. It is mostly a user's: what is wrong with it is told without the expression."""
+    if text is None or text == "":
+        return None
+    try:
+        return orjson.loads(text)
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"This is no JSON: {error}. Write a list, an object, a number, or a text in quotes.") from None
+
+
 _FUNCTIONS = {
     "len": len,
     "round": round,
@@ -30,6 +43,7 @@ _FUNCTIONS = {
     "float": float,
     "upper": lambda text: str(text).upper(),
     "lower": lambda text: str(text).lower(),
+    "json": _json,
 }
 # A product or a repetition within these can't take long nor much memory; simpleeval's own bounds are wider.
 _LIMIT = 10_000

@@ -178,6 +178,9 @@ class Questions:
         """Break off what nobody waits for any more; a run that it began is cancelled with its request."""
         if key in self._latest.values():
             return
+        if key in self._cells and self._cells[key].status == "error":
+            # Whoever asks for it again does not want to read of the fault of then.
+            del self._cells[key]
         task = self._asking.pop(key, None)
         if task is not None and not task.done():
             task.cancel()

@@ -153,6 +153,11 @@ class Runtime:
     def set_state(self, key: str, value: Any) -> None:
         """Set a state's value; what is loading into it is outdated by this."""
         self._generations[key] = self._generations.get(key, 0) + 1
+        for node in self._order:
+            # A field whose user has changed it follows too, though the state may be what it was.
+            reads = node in self._values and key in set(state_reads(self._binding(node)))
+            if reads and node in self._cells and self._values[node] != self._cells[node].value:
+                del self._cells[node]
         self.put_state(key, Cell.of(value))
         self._spawn(self.keep(key, value))
 

@@ -115,9 +115,11 @@ class ViewComponent(Drawn):
     def show_cell(self, name: str, cell: Cell) -> None:
         """Show a bound property's new value."""
         if cell.status != "error" or cell.value is not None:
-            value = cell.value if cell.value is not None else self._declared.properties.get(name)
-            self._plain = {**self._plain, name: self.kind().default(name) if value is None else value}
+            first = self._declared.properties.get(name, self.kind().default(name))
+            self._plain = {**self._plain, name: first if cell.value is None else cell.value}
         self._troubles.pop(name, None)
+        if name == "value":
+            self._complaint = None
         if cell.status == "error" and cell.error:
             self._troubles[name] = str(cell.error.get("detail", ""))
         status = {**self.status, name: cell.status}

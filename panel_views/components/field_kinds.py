@@ -82,8 +82,16 @@ class SliderProperties(FieldProperties):
     unit: Annotated[str, Field(max_length=20)] = ""
 
 
-class NumberProperties(SliderProperties):
-    """A number by a field."""
+class NumberProperties(FieldProperties):
+    """A number by a field. With `blank` it may be left empty, and is null then."""
+
+    label: Label = "Value"
+    value: Finite | None = 0
+    min: Finite = 0
+    max: Finite = 100
+    step: Annotated[Finite, Field(gt=0)] = 1
+    unit: Annotated[str, Field(max_length=20)] = ""
+    blank: bool = False
 
 
 class TextInputProperties(FieldProperties):

@@ -67,6 +67,12 @@ class Number(FieldComponent):
 
     type = "number"
 
+    def complaint(self, value: Any) -> str | None:
+        """Nothing is a fault, unless it may be left empty."""
+        if value is None and not self._plain.get("blank"):
+            return "Enter a number."
+        return super().complaint(value)
+
     def check_value(self, value: float) -> str | None:
         """Its range."""
         low, high = self._plain["min"], self._plain["max"]

@@ -9,7 +9,11 @@ export default field(`
   let limits = {}
   input.addEventListener("change", () => {
     const value = input.valueAsNumber
-    if (Number.isNaN(value)) return complain("Enter a number.")
+    if (Number.isNaN(value)) {
+      if (!limits.blank || input.validity.badInput) return complain("Enter a number.")
+      complain(null)
+      return send("value", null)
+    }
     if (value < limits.min || value > limits.max) return complain(`Enter a number from ${limits.min} to ${limits.max}.`)
     complain(null)
     send("value", value)
@@ -19,6 +23,6 @@ export default field(`
     limits = props
     unit.textContent = props.unit
     Object.assign(input, { min: props.min, max: props.max, step: props.step, required: props.required })
-    if (focused !== input) input.value = props.value
+    if (focused !== input) input.value = props.value ?? ""
   }
 })

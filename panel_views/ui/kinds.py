@@ -521,7 +521,7 @@ class MultiSelect(Part):
 
 @dataclass(eq=False)
 class Number(Part):
-    """A number by a field."""
+    """A number by a field. With `blank` it may be left empty, and is null then."""
 
     type: ClassVar[str] = "number"
 
@@ -531,11 +531,12 @@ class Number(Part):
     required: bool | Reads = False
     disabled: bool | Reads = False
     error: str | Reads | None = None
-    value: float | Reads = 0
+    value: float | Reads | None = 0
     min: float | Reads = 0
     max: float | Reads = 100
     step: float | Reads = 1
     unit: str | Reads = ""
+    blank: bool | Reads = False
     on_change: Does = ()
 
 

@@ -127,6 +127,18 @@ async def test_an_outdated_question_is_broken_off_and_its_answer_never_shown(ope
     assert cell.value == {"sum": 5}
 
 
+async def test_a_fault_is_not_kept_for_who_asks_again(opened: tuple[Runtime, Desk]) -> None:
+    runtime, desk = opened
+    for item in ("lamp", None, "lamp"):
+        runtime.set_state("session.item", item)
+        await turn()
+        if item and len(desk.of("price")) == 1:
+            desk.of("price")[0][1].set_exception(NotFound("no such item"))
+            await turn()
+    assert [inputs["item"] for inputs, _ in desk.of("price")] == ["lamp", "lamp"]
+    assert runtime.cell("price", "text") == Cell(None, "loading")
+
+
 async def test_the_same_inputs_are_not_asked_again(opened: tuple[Runtime, Desk]) -> None:
     runtime, desk = opened
     desk.of("sums")[0][1].set_result({"sum": 3})

@@ -33,10 +33,18 @@ NAMES: dict[str, Any] = {
         ("{'a': user_state.size}", {"a": 4}),
         ("'a' in session.result.tags", True),
         ("7 % 4", 3),
+        ("json('[[1, 2.5], null]')", [[1, 2.5], None]),
+        ("json(session.none)", None),
     ],
 )
 def test_values(text: str, value: Any) -> None:
     assert parse(text).evaluate(NAMES) == value
+
+
+def test_a_text_that_is_no_json_is_told_to_who_wrote_it() -> None:
+    for wrong in ("{'a'", "[1,", "nan"):
+        with pytest.raises(BadInput, match=r"^This is no JSON: .*Write a list"):
+            parse("json(view.x)").evaluate({**NAMES, "view": {"x": wrong}})
 
 
 def test_what_is_read_is_known_beforehand() -> None:

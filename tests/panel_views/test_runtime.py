@@ -308,6 +308,18 @@ async def test_a_state_kept_elsewhere_is_shown(small: dict[str, Any], desk: Desk
     assert seen.kept == {}
 
 
+async def test_a_field_follows_a_state_that_is_set_to_what_it_was(desk: Desk, seen: Seen) -> None:
+    field = {"id": "name", "type": "text_input", "bindings": {"value": {"state": "session.row", "path": "name"}}}
+    document = {"slug": "s", "title": "S", "state": [{"name": "row"}], "pages": [{"components": [field]}]}
+    runtime = opened(document, desk, seen)
+    for value in (None, {"name": "rose"}):
+        runtime.set_state("session.row", value)
+        runtime.changed("name", "value", "typed")
+        runtime.set_state("session.row", value)
+        assert seen.log[-1] == ("name", "value", Cell.of(value and value["name"]))
+    await runtime.close()
+
+
 async def test_the_own_newer_value_stays(small: dict[str, Any], desk: Desk, seen: Seen) -> None:
     runtime = opened(small, desk, seen)
     runtime.set_state("user.size", 5)

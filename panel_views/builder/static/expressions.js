@@ -2,7 +2,7 @@
 import { h } from "./dom.js"
 import { componentsOf } from "./documents.js"
 
-const FUNCTIONS = ["len", "round", "min", "max", "str", "int", "float", "upper", "lower"]
+const FUNCTIONS = ["len", "round", "min", "max", "str", "int", "float", "upper", "lower", "json"]
 const ROOTS = { session: "session", user: "user_state", view: "view" }
 const SHOWN = 8
 
