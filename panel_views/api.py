@@ -19,7 +19,7 @@ from ..connectors.web import Guard, json_response, read_json
 from . import asked_api, custom_api, drafts_api
 from .checks import parse
 from .components.kinds import KINDS
-from .document import json_schema
+from .document import BINDING_TAGS, json_schema
 from .frames import FrameOrigins
 from .publishing import may_open, publish, published, views_for
 
@@ -86,7 +86,8 @@ class _Views:
 
     async def schema(self, request: Request) -> Response:
         await self._guard(request, Role.viewer, "read the schema")
-        return json_response(json_schema())
+        # The builder tells bindings apart as documents do.
+        return json_response({**json_schema(), "x-binding-tags": BINDING_TAGS})
 
     async def components(self, request: Request) -> Response:
         await self._guard(request, Role.viewer, "list components")

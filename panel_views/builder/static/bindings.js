@@ -27,9 +27,9 @@ export function bindingKinds(schema) {
   }).filter((kind) => kind.key).sort((a, b) => (ORDER.indexOf(a.key) + 99) % 99 - (ORDER.indexOf(b.key) + 99) % 99)
 }
 
-export function keyOf(binding, kinds) {
-  const found = kinds.map((kind) => kind.key).filter((key) => key in (binding ?? {}))
-  return found.includes("reviews") ? "reviews" : found[0] ?? null
+// Where several keys stand, the server's order says which one tells the kind.
+export function keyOf(binding, schema) {
+  return (schema["x-binding-tags"] ?? []).find((key) => key in (binding ?? {})) ?? null
 }
 
 // A binding in a few words, for its chip.
@@ -55,7 +55,7 @@ export function inWords(binding) {
 // A chip that says what something is bound to, or a button that asks for it. `change(binding)` hears; null unbinds.
 export function bindingControl(context, binding, change, { label, event = false, compact = false } = {}) {
   const kinds = bindingKinds(context.schema)
-  const kind = kinds.find((each) => each.key === keyOf(binding, kinds))
+  const kind = kinds.find((each) => each.key === keyOf(binding, context.schema))
   const open = (anchor) => pickBinding(context, anchor, binding, change, { label, event })
   if (!kind) {
     const title = `Connect ${label} to data`
@@ -71,7 +71,8 @@ export function bindingControl(context, binding, change, { label, event = false,
 export function pickBinding(context, anchor, binding, change, { label, event = false }) {
   const kinds = bindingKinds(context.schema).filter((kind) => event || kind.key !== "event")
   const allowed = kinds.filter((kind) => event ? !ASKED.includes(kind.key) : kind.key !== "constant")
-  const first = keyOf(binding, allowed) ?? (stateKeys(context.view()).length ? "state" : "component")
+  const now = keyOf(binding, context.schema)
+  const first = allowed.some((kind) => kind.key === now) ? now : (stateKeys(context.view()).length ? "state" : "component")
   popover(anchor, (box, close) => {
     const body = h("div", { class: "picker" })
     const tabs = h("div", { class: "kinds", role: "tablist", "aria-label": "Where the value comes from" })
