@@ -21,7 +21,7 @@ export function makeCanvas(host, { address, kinds, onReady }) {
   const marker = h("div", { class: "marker", hidden: true })
   const pending = h("div", { class: "pending" })
   const blank = h("div", { class: "blank", hidden: true }, h("strong", { text: "This page is empty" }),
-    h("span", { text: "Drag a component here, or a worklet from Data: it brings its inputs, a button and its answer along." }))
+    h("span", { text: "Drag a component here, or a worklet, a model or a table from Data: what belongs to it comes along, connected." }))
   const stage = h("div", { class: "stage" }, frames, h("div", { class: "shield" }, blank, pending, guides, sheet, marker))
   const sizer = h("div", { class: "sizer" }, stage)
   const scroller = h("div", { class: "scroller", tabindex: "-1" }, sizer)
@@ -211,8 +211,8 @@ export function makeCanvas(host, { address, kinds, onReady }) {
   function draw() {
     if (!page) return
     const top = found().grids.get("")
-    blank.hidden = !top || (page.components ?? []).length > 0
-    if (top) blank.style.top = `${rectOf(top).top}px`
+    blank.hidden = (page.components ?? []).length > 0
+    blank.style.top = top ? `${rectOf(top).top}px` : "132px" // about there, until the preview has come
     const { cells } = found()
     const present = new Set()
     let before = null

@@ -103,17 +103,49 @@ function rows(items, root, first, tell, given) {
   let now = first
   const change = (next) => { now = next; tell(next) }
   const names = Object.keys(items.properties)
-  const set = (index, name, value) => change(now.map((row, at) => (at === index ? { ...row, [name]: value } : row)))
-  const empty = Object.fromEntries(names.map((name) => [name, resolve(items.properties[name], root).default ?? ""]))
-  const field = (row, index, name) => control(items.properties[name], root, row[name], (value) => set(index, name, value ?? empty[name]), { label: `${words(name)} ${index + 1}`, placeholder: words(name) })
+  const must = new Set(items.required ?? [])
+  const set = (index, name, value) => change(now.map((row, at) => (at !== index ? row : value === undefined && !must.has(name) ? without(row, name) : { ...row, [name]: value ?? "" })))
+  const field = (row, index, name) => control(items.properties[name], root, row[name], (value) => set(index, name, value), { label: `${words(name)} ${index + 1}`, placeholder: names.length <= 2 ? words(name) : undefined })
   const remove = (index) => iconButton("trash", "Remove this line", () => change(now.filter((_, at) => at !== index)))
+  const titled = (row, index) => ["title", "label", "name"].map((name) => row[name]).find((said) => typeof said === "string" && said) ?? `Line ${index + 1}`
   // Two fields stand side by side; more are folded away under the first one.
-  const line = (row, index) => names.length <= 2
-    ? h("div", { class: "row" }, names.map((name) => field(row, index, name)), remove(index))
-    : h("details", { class: "fold", "data-key": `${given.id}-${index}` }, h("summary", {}, h("span", { text: String(row[names[1]] || row[names[0]] || `Line ${index + 1}`) }), remove(index)),
-      names.map((name) => h("div", { class: "fold-field" }, h("span", { text: words(name) }), field(row, index, name))))
+  const line = (row, index) => {
+    const key = `${given.id ?? given["aria-label"]}-${index}`
+    return names.length <= 2
+      ? h("div", { class: "row" }, names.map((name) => field(row, index, name)), remove(index))
+      : h("details", { class: "fold", "data-key": key, "data-fresh": key === fresh && "true" }, h("summary", {}, h("span", { text: titled(row, index) }), remove(index)),
+        names.map((name) => h("div", { class: "fold-field" }, h("span", { text: words(name) }), field(row, index, name))))
+  }
+  const add = () => {
+    fresh = `${given.id ?? given["aria-label"]}-${now.length}`
+    change([...now, freshRow(items, root, now)])
+  }
   return h("div", { class: "rows", role: "group", "aria-label": given["aria-label"] }, first.map(line),
-    button("Add a line", () => change([...now, empty]), { icon: "plus", kind: "quiet small" }))
+    button(`Add ${SINGULAR[items.title] ?? "a line"}`, add, { icon: "plus", kind: "quiet small" }))
+}
+
+const SINGULAR = { DataTable: "a table", Query: "a query", Api: "an API", Parameter: "a parameter", Column: "a column", Option: "an option" }
+const FIRST_TEXTS = { sql: "SELECT 1 AS one", url: "https://example.org/" }
+
+// The line that was added last: it is opened where it is drawn first.
+let fresh = null
+export const seen = () => { fresh = null }
+
+// What a new line holds: as much as it needs to be a right one. What may be left out is.
+function freshRow(items, root, others) {
+  return Object.fromEntries((items.required ?? []).map((name) => [name, freshValue(name, resolve(items.properties[name], root), root, items, others)]))
+}
+
+function freshValue(name, schema, root, items, others) {
+  if (schema.default !== undefined) return schema.default
+  if (schema.enum) return schema.enum[0]
+  if (schema.type === "array") return schema.minItems ? [schema.items.$ref ? freshRow(resolve(schema.items, root), root, []) : ""] : []
+  if (schema.type === "number" || schema.type === "integer") return schema.minimum ?? 0
+  if (schema.type === "boolean") return false
+  if (FIRST_TEXTS[name]) return FIRST_TEXTS[name]
+  if (schema.type !== "string") return null
+  const base = ({ DataTable: "table", Api: "api" }[items.title] ?? items.title ?? "line").toLowerCase()
+  for (let number = others.length + 1; ; number += 1) if (!others.some((row) => row[name] === `${base}${number}`)) return `${base}${number}`
 }
 
 function json(value, change, given) {

@@ -3,7 +3,7 @@ import { button, drawing, h, icon, iconButton } from "./dom.js"
 import { componentOf, pageOf, placeOf } from "./documents.js"
 import { actionsEditor } from "./actions.js"
 import { bindingControl } from "./bindings.js"
-import { control, resolve, typing, words } from "./fields.js"
+import { control, resolve, seen, typing, words } from "./fields.js"
 import { placed } from "./gestures.js"
 import { aligned, clampPlace } from "./layout.js"
 
@@ -42,8 +42,14 @@ export function makeInspector(host, context) {
     shown = key
     const parts = [...selection].map((id) => componentOf(context.view(), id)).filter(Boolean)
     host.replaceChildren(...(parts.length === 1 ? ofComponent(parts[0]) : parts.length ? ofSeveral(parts) : ofPage()))
-    for (const each of host.querySelectorAll("details[data-key]")) each.open = unfolded.includes(each.dataset.key)
+    for (const each of host.querySelectorAll("details[data-key]")) each.open = unfolded.includes(each.dataset.key) || each.dataset.fresh === "true"
     host.scrollTop = scrolled
+    const added = host.querySelector("details[data-fresh=true] :is(input, textarea, select)")
+    if (added) {
+      seen()
+      added.focus()
+      return added.select?.()
+    }
     if (focused >= 0 && called(fields()[focused]) === name) fields()[focused].focus({ preventScroll: true })
   }
 
@@ -179,7 +185,7 @@ export function makeInspector(host, context) {
       section("View", line("view-title", "Title", control({ type: "string", maxLength: 200 }, root, view.title, (value) => { if (value) setView("title", value) }, { id: "view-title" })),
         line("view-description", "Description", control({ type: "string", maxLength: 2000 }, root, view.description, (value) => setView("description", value ?? ""), { id: "view-description" }))),
       section("This page", line("page-title", "Title", control({ type: "string" }, root, page.title, (value) => setPage("title", value ?? ""), { id: "page-title" })),
-        rest.map(([name, schema]) => line(`page-${name}`, words(name), control(schema, root, page[name], (value) => setPage(name, value ?? null), { id: `page-${name}`, label: words(name) })))),
+        rest.map(([name, schema]) => line(`page-${name}`, PAGE_FIELDS[name] ?? words(name), control(schema, root, page[name], (value) => setPage(name, value ?? null), { id: `page-${name}`, label: words(name) })))),
       section("Tables, queries and APIs", ["tables", "queries", "apis"].map((name) => line(`view-${name}`, name === "apis" ? "APIs" : words(name),
         control(defs.ViewDocument?.properties?.[name] ?? root.properties[name], root, view[name], (value) => setView(name, value ?? []), { id: `view-${name}`, label: words(name) })))),
       section("Theme", fields("theme", defs.Theme)),
@@ -199,5 +205,7 @@ export function makeInspector(host, context) {
 
   return { paint, focus: () => host.querySelector(".section input, .section textarea, .section select")?.focus() }
 }
+
+const PAGE_FIELDS = { hidden: "Not in the list of pages", params: "Parameters in its address" }
 
 const clean = (value) => Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined))
