@@ -12,6 +12,7 @@ from .components.kinds import KINDS
 
 _LONG = 300
 _COLUMNS = 12
+_FAR = 1_000_000_000_000
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
 
@@ -93,9 +94,11 @@ def worklet_parts(
     }
     shown, depth = _outputs(outputs, output_schema or {}, into, names)
     outcome: dict[str, Any] = {"id": names.fresh(f"{name}_answer"), "type": "card", "properties": {"title": "Result"}}
+    if not any(part["type"] == "image" for part in shown):
+        shown, depth = [_hint(name, into, names), *(_placed(part, part["at"]["y"] + 1) for part in shown)], depth + 1
     for part in shown:
         part["parent"] = outcome["id"]
-    height = max(row + 4, depth + 1, 5)
+    height = max(row + 3, depth + 1, 5)
     form["at"], outcome["at"] = place(0, y, 5, height), place(5, y, 7, height)
     parts.components = [form, *fields, button, progress, trouble, outcome, *shown]
     parts.height = height
@@ -109,6 +112,17 @@ def worklet_parts(
                 "select": [{"do": "set_state", "state": into, "value": {"event": "data"}}]
             }
     return parts
+
+
+def _hint(worklet: str, into: str, names: Names) -> dict[str, Any]:
+    """What stands where the answer will be. A picture says so itself."""
+    return {
+        "id": names.fresh("hint"),
+        "type": "text",
+        "at": place(0, 0, 12, 1),
+        "properties": {"text": f"The answer appears here once you press {words(worklet)}."[:200], "style": "muted"},
+        "visible_if": {"state": into, "status": "empty"},
+    }
 
 
 def table_parts(
@@ -152,10 +166,18 @@ def _form(
         at = place(6 * (number % 2) if wide == 6 else 0, 5 * (number // 2), wide, 5)
         fields.append({**input_part(one, at, names), "parent": card})
         row = at["y"] + 5
+    halves = 0  # numbers stand in pairs
     for one in inputs:
-        if not is_image(one["schema"]) and input_kind(one["schema"]) is not None:
-            fields.append({**input_part(one, place(0, row, 12, 1), names), "parent": card})
-            row += 1
+        kind = None if is_image(one["schema"]) else input_kind(one["schema"])
+        if kind is None:
+            continue
+        wide = 6 if kind == "number" else 12
+        row += 1 if wide == 12 and halves % 2 else 0
+        at = place(6 * (halves % 2) if wide == 6 else 0, row, wide, 1)
+        fields.append({**input_part(one, at, names), "parent": card})
+        halves = halves + 1 if wide == 6 else 0
+        row += 0 if halves % 2 else 1
+    row += halves % 2
     by_name = {part["properties"]["label"]: part["id"] for part in fields}
     for one in inputs:
         if words(one["name"]) in by_name:
@@ -180,6 +202,11 @@ def input_part(one: Mapping[str, Any], at: dict[str, int], names: Names) -> dict
     properties = {name: value for name, value in wanted.items() if value not in (None, "") and name in allowed}
     if kind == "image_input":
         properties.pop("help", None)
+    if kind == "number":
+        # The component's own limits are those of a percentage.
+        properties = {"min": -_FAR, "max": _FAR, **properties}
+        if not one["required"] and "value" not in properties:
+            properties |= {"value": None, "blank": True}
     return {
         "id": names.fresh(str(one["name"])),
         "type": kind,

@@ -17,10 +17,11 @@ from ..connectors.web import Guard, json_response, read_json
 from .drafts import Changed, Drafts, edit_address
 from .frames import FrameOrigins
 from .operations import read_operations
+from .pieces import PIECES, piece_operations
 from .presence import here, leave
 from .publishing import version_document, versions_of
 from .sources import sources
-from .templates import new_document, table_operations, worklet_operations
+from .templates import new_document
 from .wording import diff
 
 MAX_BODY = 2_000_000
@@ -71,29 +72,34 @@ class _DraftRoutes:
         return json_response({**draft.to_json(), "edit": edit_address(draft.slug)}, status=201)
 
     def _new(self, body: dict[str, Any]) -> dict[str, Any]:
-        given = {name: str(body.get(name) or "") for name in ("slug", "worklet", "table")}
-        title = str(body.get("title") or given["worklet"] or "").strip()
+        given = {name: str(body.get(name) or "") for name in ("slug", "worklet", "model", "table", "key", "write")}
+        title = str(body.get("title") or given["worklet"] or given["model"] or "").strip()
         if not title:
             raise BadInput("A view needs a title.", faults=[Fault(("title",), "is needed")])
-        return new_document(self._store, title, template=str(body.get("template") or "empty"), **given)
+        return new_document(
+            self._store,
+            title,
+            template=str(body.get("template") or "empty"),
+            columns=body.get("columns") or "",
+            **given,
+        )
 
     async def sources(self, request: Request) -> Response:
         await self._guard(request, Role.builder, "list what views can show")
         return json_response(await asyncio.to_thread(sources, self._store))
 
     async def pieces(self, request: Request) -> Response:
-        """The operations that connect a worklet or a table to the draft; the caller sends them as its own change."""
+        """The operations that connect something to the draft; the caller sends them as its own change."""
         _, body = await self._body(request, "change a view")
         return json_response({"operations": await asyncio.to_thread(self._pieces, _slug(request), body)})
 
     def _pieces(self, slug: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         document, page = self._drafts.read(slug).document, str(body.get("page"))
         y = _number(body, "y")
-        if body.get("worklet"):
-            return worklet_operations(self._store, document, page, str(body["worklet"]), y)
-        if body.get("table"):
-            return table_operations(self._store, document, page, str(body["table"]), y)
-        raise BadInput("Name a `worklet` or a `table`.")
+        named = [kind for kind in PIECES if body.get(kind)]
+        if len(named) != 1:
+            raise BadInput(f"Name one of {', '.join(f'`{kind}`' for kind in PIECES)}.")
+        return piece_operations(self._store, document, page, y, kind=named[0], name=str(body[named[0]]))
 
     async def read(self, request: Request) -> Response:
         await self._guard(request, Role.builder, "read drafts")

@@ -1,57 +1,115 @@
-"""Documents that a new view begins with: empty, from a worklet, or from a template."""
+"""Documents that a new view begins with: empty, from a worklet, a model or a table, or from a template."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..connectors.errors import BadInput
+from ..connectors.errors import BadInput, DefinitionError
 from ..connectors.store import Store
 from ..flows.worklet import Worklet
 from .automatic import Names, slug_of, table_parts, worklet_parts
 from .checks import parse
-from .document import ViewDocument
+from .dashboards import dashboard
+from .declarations import DataTable
+from .model_parts import model_parts
 from .review_parts import inbox_document
-from .sources import fields_of, live_worklet, sources, tables_of
+from .sources import fields_of, key_of, live_model, live_worklet, rows_of, sources, tables_of
+from .table_parts import columns_of, editor_parts
 
 TEMPLATES = {
     "empty": "An empty page.",
-    "try-a-model": "Inputs, a button and the answer of a worklet, with what was asked before.",
+    "try-a-model": "Inputs and the answer of a model, or of a worklet with what was asked before.",
     "table": "The rows of a table.",
+    "table-editor": "The rows of a table, and a window in which they are added and changed.",
     "review-inbox": "What a worklet asks people, each with what is to be judged and the fields of the decision.",
-    "dashboard": "The rows of every table on a page each, and a page to run each worklet.",
+    "dashboard": "Figures, a chart and the rows of every table, and a page to run each worklet.",
 }
+# What a template may begin with; one of them has to be said.
+BEGINS_WITH = {
+    "try-a-model": ("model", "worklet"),
+    "table": ("table",),
+    "table-editor": ("table",),
+    "review-inbox": ("worklet",),
+}
+_WRITERS = ("viewer", "operator", "builder", "admin")
 
 
 def new_document(
-    store: Store, title: str, *, slug: str = "", template: str = "empty", worklet: str = "", table: str = ""
+    store: Store,
+    title: str,
+    *,
+    slug: str = "",
+    template: str = "empty",
+    worklet: str = "",
+    model: str = "",
+    table: str = "",
+    columns: Any = "",
+    key: str = "",
+    write: str = "",
 ) -> dict[str, Any]:
-    """The document of a new view. Blocking. Raises BadInput, NotFound."""
+    """The document of a new view. Blocking.
+
+    Args:
+        template: one of TEMPLATES; where it is `empty`, what is named below chooses it.
+        worklet, model, table: what it begins with.
+        columns: of the table editor's table, as `number: number, species` or as in documents; by default its rows'.
+        key: the column that tells the rows of that table apart.
+        write: the role that writing into it takes; by default operator.
+
+    Raises:
+        BadInput: there is no such template, or it begins with something else.
+        NotFound: there is no such live worklet or model.
+    """
     if template not in TEMPLATES:
         raise BadInput(f"There is no template {template[:40]!r}; use one of {', '.join(TEMPLATES)}.")
+    if template == "empty":
+        template = "try-a-model" if worklet or model else "table" if table else "empty"
+    given = {"worklet": worklet, "model": model, "table": table}
+    _check_beginning(template, given)
     base = {"slug": slug or slug_of(title), "title": title}
     if template == "review-inbox":
-        if not worklet:
-            raise BadInput("The template review-inbox begins with a worklet that has a review; say which one.")
         _, version = live_worklet(store, worklet)
         return {**base, **inbox_document(worklet, version.graph)}
-    if worklet or template == "try-a-model":
-        if not worklet:
-            raise BadInput("The template try-a-model begins with a worklet; say which one.")
-        return {**base, **worklet_page(store, worklet)}
+    if template == "try-a-model":
+        return {**base, **(worklet_page(store, worklet) if worklet else model_page(store, model))}
     if template == "table":
-        if not table:
-            raise BadInput("The template table begins with a table; say which one.")
         return {**base, "pages": [{"id": "main", "components": _table(store, table)}]}
+    if template == "table-editor":
+        return {**base, **_editor(store, table, columns_of(columns), key, write or "operator")}
     if template == "dashboard":
         return {**base, **_dashboard(store)}
     return {**base, "pages": [{"id": "main", "components": []}]}
+
+
+def _check_beginning(template: str, given: Mapping[str, str]) -> None:
+    wanted = BEGINS_WITH.get(template, ())
+    found = [name for name, value in given.items() if value]
+    if not wanted:
+        return
+    choice = " or ".join(f"a {name}" for name in wanted)
+    if not any(name in wanted for name in found):
+        more = " that has a review" if template == "review-inbox" else ""
+        raise BadInput(f"The template {template} begins with {choice}{more}; say which one.")
+    if len(found) > 1:
+        raise BadInput(f"The template {template} begins with {choice}, and {' and '.join(found)} are given; give one.")
 
 
 def worklet_page(store: Store, worklet: str) -> dict[str, Any]:
     """Description, states and the one page of a worklet's automatic view. Blocking. Raises NotFound."""
     row, version = live_worklet(store, worklet)
     return _page_of(worklet, row.description, version.graph)
+
+
+def model_page(store: Store, model: str) -> dict[str, Any]:
+    """Description, states and the one page of a model's automatic view. Blocking. Raises NotFound, BadInput."""
+    found = live_model(store, model)
+    parts = model_parts(model, found.signature, found.sample, quick=found.quick)
+    return {
+        "description": found.description[:2000].replace("`", ""),
+        "state": parts.state,
+        "pages": [{"id": "main", "components": parts.components}],
+    }
 
 
 def view_for(worklet: Worklet[Any, Any], *, slug: str = "", title: str = "") -> dict[str, Any]:
@@ -92,72 +150,44 @@ def _page_of(worklet: str, description: str, graph: Mapping[str, Any]) -> dict[s
     }
 
 
-def worklet_operations(store: Store, document: ViewDocument, page: str, worklet: str, y: int) -> list[dict[str, Any]]:
-    """The operations that put a worklet's parts on a page of a document, from row `y`. Blocking. Raises NotFound."""
-    _, version = live_worklet(store, worklet)
-    graph = version.graph
-    parts = worklet_parts(
-        worklet,
-        fields_of(graph.get("input_schema")),
-        fields_of(graph.get("output_schema")),
-        tables_of(graph),
-        output_schema=graph.get("output_schema"),
-        taken=[part.id for part in document.components()],
-        states=[state.name for state in document.state if state.scope == "user"],
-        y=y,
-    )
-    declared = [{"op": "declare", "state": state} for state in parts.state]
-    return [*declared, *({"op": "add", "page": page, "component": part} for part in parts.components)]
-
-
-def table_operations(store: Store, document: ViewDocument, page: str, table: str, y: int) -> list[dict[str, Any]]:
-    """The operations that put a table's rows on a page of a document, from row `y`. Blocking."""
-    names = Names(part.id for part in document.components())
-    picture, columns = _fields(store, table)
-    parts = table_parts(table, picture, names=names, y=y, columns=columns)
-    return [{"op": "add", "page": page, "component": part} for part in parts.components]
-
-
 def _table(store: Store, table: str) -> list[dict[str, Any]]:
-    picture, columns = _fields(store, table)
-    return table_parts(table, picture, names=Names(), columns=columns).components
+    picture, columns = rows_of(store, table)
+    return table_parts(table, picture, names=Names(), columns=[one["name"] for one in columns]).components
 
 
-def _fields(store: Store, table: str) -> tuple[str | None, list[str]]:
-    """The field of a table's rows that holds a picture, if one does, and their fields: of its rows, or of the worklet
-    that writes them."""
-    known = sources(store)
-    columns: list[str] = next((one["columns"] for one in known["tables"] if one["name"] == table), [])
-    for worklet in known["worklets"]:
-        if table in worklet["tables"]:
-            pictures = [str(one["name"]) for one in worklet["output"] if one["schema"].get("format") == "image"]
-            columns = columns or [str(one["name"]) for one in worklet["output"]]
-            if pictures:
-                return pictures[0], columns
-    return None, columns
+def _editor(store: Store, table: str, columns: list[dict[str, Any]], key: str, write: str) -> dict[str, Any]:
+    if write not in _WRITERS:
+        raise BadInput(f"{write[:40]!r} is no role; let {', '.join(_WRITERS[:-1])} or {_WRITERS[-1]} write.")
+    picture, found = rows_of(store, table)
+    columns = columns or [{"name": one["name"], "type": one["type"]} for one in found]
+    if not columns:
+        raise BadInput(
+            f"The table {table[:64]!r} has no rows to take the columns from; "
+            "say them, such as `number: number, species`."
+        )
+    names = [str(one.get("name")) for one in columns]
+    keys = [key] if key else key_of(store, table, names)
+    if key and key not in names:
+        raise BadInput(f"The table has no column {key[:64]!r} to be its key; it has {', '.join(names)}.")
+    declared = {"name": table, "columns": columns, "key": keys, "write": write}
+    try:
+        parse({"slug": "new", "title": table, "tables": [declared], "pages": [{"id": "main"}]})
+    except DefinitionError as error:
+        raise BadInput("Such a table can't be declared.", faults=error.faults) from None
+    read = DataTable.model_validate(declared)
+    parts, queries = editor_parts(read, names=Names(), pictures=[picture] if picture in names else [])
+    return {
+        "state": parts.state,
+        "tables": [declared],
+        "queries": queries,
+        "pages": [{"id": "main", "components": parts.components}],
+    }
 
 
 def _dashboard(store: Store) -> dict[str, Any]:
     known = sources(store)
-    names, rows, y = Names(), [], 0
-    for table in known["tables"][:6]:
-        picture, columns = _fields(store, table["name"])
-        parts = table_parts(table["name"], picture, names=names, y=y, columns=columns)
-        rows += parts.components
-        y += parts.height
-    pages: list[dict[str, Any]] = [{"id": "main", "title": "Overview", "components": rows}]
-    state: list[dict[str, Any]] = []
-    for worklet in known["worklets"][:6]:
-        taken = [part["id"] for page in pages for part in page["components"]]
-        parts = worklet_parts(
-            worklet["name"], worklet["input"], worklet["output"], [], taken=taken, states=[one["name"] for one in state]
-        )
-        state += parts.state
-        pages.append(
-            {
-                "id": Names(page["id"] for page in pages).fresh(worklet["name"]),
-                "title": worklet["name"],
-                "components": parts.components,
-            }
-        )
-    return {"state": state, "pages": pages}
+    tables = []
+    for one in known["tables"]:
+        picture, columns = rows_of(store, one["name"])
+        tables.append({"name": one["name"], "columns": columns, "picture": picture})
+    return dashboard(tables, known["worklets"])

@@ -11,8 +11,8 @@ from typing import Any
 
 import orjson
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlmodel import select
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlmodel import Session, col, select
 
 from ..connectors.access import Principal, Role, require
 from ..connectors.errors import BadInput, Conflict, Fault, NotFound
@@ -90,6 +90,8 @@ class ViewTables:
         with self._store.session() as session:
             query = select(TableRow).where(TableRow.table_name == name, TableRow.key == key).with_for_update()
             row = session.exec(query).first() if key is not None else None
+            if row is None and key is not None and (row := _keyless(session, table, checked)) is not None:
+                row.key = key
             if row is None:
                 missing = [
                     column.name for column in table.columns if column.required and checked.get(column.name) is None
@@ -117,6 +119,19 @@ class ViewTables:
             {name: bool(value) if name in truths and value in (0, 1) else value for name, value in row.items()}
             for row in rows
         ]
+
+
+def _keyless(session: Session, table: DataTable, checked: Mapping[str, Any]) -> TableRow | None:
+    """The newest row with this key that was written without one: by a worklet that only adds rows."""
+    query = select(TableRow).where(TableRow.table_name == table.name, col(TableRow.key).is_(None))
+    types = {column.name: column.type for column in table.columns}
+    for name in table.key:
+        part: Any = col(TableRow.data)[name]
+        if types[name] == "json":
+            return None
+        typed = {"number": part.as_float, "boolean": part.as_boolean}.get(types[name], part.as_string)
+        query = query.where(typed() == checked[name])
+    return session.exec(query.order_by(col(TableRow.created_at).desc()).limit(1).with_for_update()).first()
 
 
 def with_tables(sql: str, tables: list[DataTable], *, sqlite: bool) -> str:

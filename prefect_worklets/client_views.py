@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .client_http import Connection, read_json, segment
@@ -30,10 +30,26 @@ class RemoteDrafts:
         return made
 
     def new(
-        self, title: str, *, slug: str = "", template: str = "empty", worklet: str = "", table: str = ""
+        self,
+        title: str,
+        *,
+        slug: str = "",
+        template: str = "empty",
+        worklet: str = "",
+        model: str = "",
+        table: str = "",
+        columns: str | Sequence[Mapping[str, Any]] = "",
+        key: str = "",
+        write: str = "operator",
     ) -> dict[str, Any]:
-        """A new view from a template, a worklet or a table. Raises Conflict if the slug is taken."""
-        body = {"title": title, "slug": slug, "template": template, "worklet": worklet, "table": table}
+        """A new view from a template, a worklet, a model or a table. Raises Conflict if the slug is taken.
+
+        `columns`, `key` and `write` are the table editor's: `number: number, species`, the column that tells rows
+        apart, and the role that writing takes.
+        """
+        body: dict[str, Any] = {"title": title, "slug": slug, "template": template, "key": key, "write": write}
+        body |= {"worklet": worklet, "model": model, "table": table}
+        body |= {"columns": columns if isinstance(columns, str) else [dict(one) for one in columns]}
         made: dict[str, Any] = self._connection.post("/api/views/drafts", body)
         return made
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...bentos.signature import Field, Signature
+from ..model_parts import by_field
 from .schema import Column, FormField, as_json
 
 _MAX_COLUMNS = 60
@@ -22,15 +23,6 @@ def model_fields(signature: Signature, sample: Any) -> list[FormField]:
     """
     given = by_field(signature, sample)
     return [_control(field, given.get(field.name)) for field in signature.inputs]
-
-
-def by_field(signature: Signature, sample: Any) -> Mapping[str, Any]:
-    """A sample by its inputs' names; a bare one is the first required field's."""
-    names = [field.name for field in signature.inputs]
-    if isinstance(sample, Mapping) and sample and set(sample) <= set(names):
-        return sample
-    first = next((field.name for field in signature.inputs if field.required), names[0] if names else None)
-    return {} if sample is None or first is None else {first: sample}
 
 
 def _control(field: Field, given: Any) -> FormField:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from ...bentos.monitor_rule import MonitorRule
@@ -15,6 +14,7 @@ from ...bentos.traffic import TrafficRule
 from ...connectors.access import Role
 from ...connectors.errors import NotFound
 from ...connectors.tables import ModelVersion
+from ..sources import signature_of
 from . import snippets
 from .model_form import model_fields
 from .schema import SchemaRow, example
@@ -115,14 +115,6 @@ def requirements(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """What the version's own environment has to hold; empty for the server's."""
     serving = manifest.get("serving")
     return tuple(map(str, serving.get("requirements") or ())) if isinstance(serving, Mapping) else ()
-
-
-def signature_of(manifest: Mapping[str, Any]) -> Signature | None:
-    """The signature; None where there is none that can be read."""
-    try:
-        return Signature.model_validate(manifest.get("signature"))
-    except ValidationError:
-        return None
 
 
 def fields(manifest: Mapping[str, Any], side: str) -> list[SchemaRow]:

@@ -46,23 +46,45 @@ def list_views(
 
 @app.command()
 def new(
-    title: Annotated[str, typer.Argument(help="The view's title; by default the worklet's or table's name.")] = "",
-    worklet: Annotated[str, typer.Option("--from-worklet", metavar="NAME", help="Its inputs and its answer.")] = "",
-    table: Annotated[str, typer.Option("--from-table", metavar="NAME", help="Its rows.")] = "",
+    title: Annotated[
+        str, typer.Argument(help="The view's title; by default the worklet's, model's or table's name.")
+    ] = "",
+    worklet: Annotated[
+        str, typer.Option("--worklet", "--from-worklet", metavar="NAME", help="Its inputs and its answer.")
+    ] = "",
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="Fields for its inputs, and its answer.")] = "",
+    table: Annotated[str, typer.Option("--table", "--from-table", metavar="NAME", help="Its rows.")] = "",
     template: Annotated[
-        str, typer.Option("--template", help="`empty`, `dashboard`, or `review-inbox` with --from-worklet.")
+        str,
+        typer.Option(
+            "--template",
+            help="`empty`, `dashboard`, `try-a-model` with --model or --worklet, `table` or `table-editor` with "
+            "--table, `review-inbox` with --worklet; by default what these imply.",
+        ),
     ] = "empty",
+    columns: Annotated[
+        str,
+        typer.Option(
+            "--columns",
+            metavar="COLUMNS",
+            help="Of a table-editor: `number: number, species`; by default those of the table's rows.",
+        ),
+    ] = "",
+    key: Annotated[str, typer.Option("--key", metavar="COLUMN", help="Of a table-editor: what tells rows apart.")] = "",
+    write: Annotated[
+        str, typer.Option("--write", metavar="ROLE", help="Of a table-editor: the role that writing takes.")
+    ] = "operator",
     slug: Annotated[str, typer.Option("--slug", help="Its part of the address; by default made from the title.")] = "",
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a draft of a new view, and say where to edit it."""
-    title = title or worklet or table
+    title = title or worklet or model or table
     if not title:
-        raise BadInput("A view needs a title, or --from-worklet NAME.")
-    chosen = template if template != "empty" else "try-a-model" if worklet else "table" if table else "empty"
+        raise BadInput("A view needs a title, or --worklet, --model or --table NAME.")
+    given = {"worklet": worklet, "model": model, "table": table, "columns": columns, "key": key, "write": write}
     with client_of(data) as client:
-        made = client.drafts.new(title, slug=slug, template=chosen, worklet=worklet, table=table)
+        made = client.drafts.new(title, slug=slug, template=template, **given)
         address = f"{client.url}{made['edit']}"
     if as_json:
         print_json({"slug": made["slug"], "revision": made["revision"], "edit": address})

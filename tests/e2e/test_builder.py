@@ -243,6 +243,35 @@ class TestHands:
         found = parts(server, desk)["rows"]["properties"]["columns"]
         assert found == [{"name": "one"}, {"name": "two", "title": "Two", "decimals": 2, "format": "number"}]
 
+    def test_a_declared_table_and_a_model_come_connected(self, server: Server, hands: BuilderHands, desk: str) -> None:
+        page = hands.page
+        hands.open(desk)
+        page.get_by_role("button", name="Add a table").click()
+        hands.settled()
+        expect(page.get_by_label("Name 1").first).to_be_focused()
+        page.get_by_role("tab", name="Data").click()
+        hands.bring("declared:table1", (hands.column(3)[0], hands.below("holder")), "table1_card")
+        found = parts(server, desk)
+        row = [
+            {"do": "set_state", "state": "session.table1_row", "value": {"event": "row"}},
+            {"modal": "table1_window"},
+        ]
+        done = found["table1_rows"]["actions"]["row"]
+        assert [step | part for step, part in zip(done, row, strict=True)] == done
+        assert found["column1"]["parent"] == "table1_form"
+        page.get_by_role("button", name="Undo").click()
+        hands.settled()
+        expect(hands.box("table1_card")).to_have_count(0)
+        # Without a mouse; what the model takes and answers comes below all else, and into sight.
+        page.locator("[data-source='model:style-transfer']").press("Enter")
+        expect(hands.box("style_transfer_answer")).to_be_in_viewport(timeout=PATIENCE)
+        hands.settled()
+        found = parts(server, desk)
+        assert "table1_card" not in found
+        assert found["output_shown"]["bindings"]["source"]["input"]["style"] == {
+            "state": "session.style_transfer_asked", "path": "style",
+        }  # fmt: skip
+
     def test_a_step_leads_to_a_page_of_another_view_and_one_asks_an_api(
         self, server: Server, hands: BuilderHands, desk: str
     ) -> None:

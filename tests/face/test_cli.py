@@ -237,6 +237,7 @@ def test_a_new_view_from_a_worklet(instance: Instance) -> None:
     assert (again.returncode, "already" in again.stderr) == (1, True)
     assert "no live worklet" in instance.run("views", "new", "--from-worklet", "nope").stderr
     assert "needs a title" in instance.run("views", "new").stderr
+    assert "no live model" in instance.run("views", "new", "--template", "try-a-model", "--model", "nope").stderr
 
 
 class TestUsersAndKeys:

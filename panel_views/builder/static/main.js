@@ -81,6 +81,7 @@ async function add(kind, place, parent) {
   const moves = Object.entries(pushed).map(([other, at]) => ({ op: "move", id: other, at, parent }))
   const made = session.commit([{ op: "add", page: page.id, component }, ...moves], { label: `Add ${kind.title.toLowerCase()}` })
   select(new Set([id]))
+  arriving = id
   return made
 }
 
@@ -113,6 +114,7 @@ async function connect(kind, name, place, parent) {
     const moves = childrenOf(page, null).filter((part) => placeOf(part).y >= y).map((part) => ({ op: "move", id: part.id, at: clampPlace({ ...placeOf(part), y: placeOf(part).y + height }), parent: null }))
     await session.commit([...operations, ...moves], { label: `Connect ${name}` })
     select(new Set(added.map((one) => one.component.id)))
+    if (!place) arriving = added[0]?.component.id ?? null
   } catch (problem) {
     refuse(problem)
   }
@@ -275,7 +277,15 @@ function showPeople(people) {
   canvas.setOthers(people)
 }
 
+// What was put below all else comes into sight once it is drawn.
+let arriving = null
+
 function previewed(fine) {
+  const box = arriving && canvas.boxOf(arriving)
+  if (box) {
+    arriving = null
+    box.scrollIntoView({ block: "nearest", behavior: "smooth" })
+  }
   at("canvas").classList.remove("first")
   if (!stale && !refreshPreview.waiting()) at("canvas").dataset.preview = "fresh"
   if (!fine) toast("The preview could not be drawn. The draft is saved; the views' process may be starting.", { kind: "bad", actions: [["Try again", () => canvas.reload(context.page)]] })

@@ -44,23 +44,31 @@ export function makePalette(host, context, gestures) {
 
 export function makeData(host, context, gestures) {
   function paint() {
-    const { worklets, tables, models, queries = [] } = context.sources()
+    const { worklets, tables, models } = context.sources()
+    const view = context.view()
+    const declared = view.tables ?? []
+    const queries = view.queries ?? []
     host.replaceChildren(
-      h("p", { class: "hint", text: "Drag one onto the page. A worklet brings its inputs, a button and its answer along." }),
-      group("Worklets", "worklet", worklets.map((one) => item("worklet", one.name, one.description || fieldsOf(one), "worklet", { w: 12, h: 8 })), "No worklet yet: worklets push brings one in."),
-      group("Tables", "table", tables.map((one) => item("table", one.name, `${one.rows} rows${one.columns.length ? ` · ${one.columns.slice(0, 4).join(", ")}` : ""}`, "table", { w: 12, h: 5 })), "No table yet: pw.save in a worklet fills one."),
-      ...(queries.length ? [group("Queries", "query", queries.map((one) => item("query", one.name, one.description ?? "", "query", { w: 12, h: 5 })), "")] : []),
-      group("State", "state", (context.view().state ?? []).map((state) => {
+      h("p", { class: "hint", text: "Drag one onto the page, or press Enter on it. What belongs to it comes along, connected." }),
+      group("Worklets", worklets.map((one) => item("worklet", one.name, one.description.replaceAll("`", "") || fieldsOf(one), "worklet", { w: 12, h: 8 })), "No worklet yet: worklets push brings one in."),
+      group("Models", models.map((one) => one.live
+        ? item("model", one.name, one.about || one.description || `version ${one.live}`, "model", { w: 12, h: 6 })
+        : h("div", { class: "source still", title: "None of its versions answers" }, icon("model"), h("span", {}, h("strong", { text: one.name }), h("small", { text: "not live" })))), "No model yet: worklets deploy brings one in."),
+      group("Tables", tables.map((one) => item("table", one.name, `${counted(one.rows, "row")}${one.columns.length ? ` · ${one.columns.slice(0, 4).join(", ")}` : ""}`, "table", { w: 12, h: 5 })), "No table yet: pw.save in a worklet fills one."),
+      group("Tables of this view", declared.map((one) => item("declared", one.name, `to edit · ${(Array.isArray(one.columns) ? one.columns : []).map((column) => column.name).slice(0, 4).join(", ")}`, "table", { w: 12, h: 12 })), "None yet: declare one under “Tables, queries and APIs”, where nothing is selected."),
+      group("Queries of this view", queries.map((one) => item("query", one.name, one.sql, "query", { w: 12, h: 9 })), "None yet: write one in the same place."),
+      group("State", (view.state ?? []).map((state) => {
         const key = `${state.scope ?? "session"}.${state.name}`
         return item("state", key, context.stateNote(key), "state", { w: 6, h: 1 })
       }), "No state yet."),
-      group("Models", "model", models.map((one) => h("div", { class: "source still", title: "A worklet asks a model; drag a worklet that does" }, icon("model"), h("span", {}, h("strong", { text: one.name }), h("small", { text: one.live ? `version ${one.live}` : "not live" })))), "No model yet: worklets deploy brings one in."),
     )
   }
 
+  const counted = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`
+
   const fieldsOf = (one) => `${one.input.map((field) => field.name).join(", ")} → ${one.output.map((field) => field.name).join(", ") || "value"}`
 
-  const group = (title, name, items, empty) => h("section", { class: "group-list" }, h("h3", {}, title, h("span", { class: "count", text: String(items.length) })), items.length ? items : h("p", { class: "empty", text: empty }))
+  const group = (title, items, empty) => h("section", { class: "group-list" }, h("h3", {}, title, h("span", { class: "count", text: String(items.length) })), items.length ? items : h("p", { class: "empty", text: empty }))
 
   function item(kind, name, note, image, size) {
     const make = (at, parent) => context.connect(kind, name, at, parent)
