@@ -24,6 +24,8 @@ from ..flows.saved_rows import mark_saved, row_key
 from .document import Column, DataTable, Page, QueryBinding, TableBinding, ViewDocument
 
 _WITH = re.compile(r"\s*with\s+(recursive\s+)?", re.IGNORECASE)
+# So many of a table's newest rows without a key are looked at for the one that is changed.
+_KEYLESS = 5_000
 # What every row has beside its columns, unless a column is called so.
 _OF_ROWS = {"row_id": "id", "row_owner": "owner", "saved_at": "created_at"}
 
@@ -123,15 +125,12 @@ class ViewTables:
 
 def _keyless(session: Session, table: DataTable, checked: Mapping[str, Any]) -> TableRow | None:
     """The newest row with this key that was written without one: by a worklet that only adds rows."""
-    query = select(TableRow).where(TableRow.table_name == table.name, col(TableRow.key).is_(None))
-    types = {column.name: column.type for column in table.columns}
-    for name in table.key:
-        part: Any = col(TableRow.data)[name]
-        if types[name] == "json":
-            return None
-        typed = {"number": part.as_float, "boolean": part.as_boolean}.get(types[name], part.as_string)
-        query = query.where(typed() == checked[name])
-    return session.exec(query.order_by(col(TableRow.created_at).desc()).limit(1).with_for_update()).first()
+    query = select(TableRow.id, TableRow.data).where(TableRow.table_name == table.name, col(TableRow.key).is_(None))
+    # Compared here: a database would fail at the first row whose values have other types than the table says.
+    for id, data in session.exec(query.order_by(col(TableRow.created_at).desc()).limit(_KEYLESS)):
+        if all(name in data and data[name] == checked[name] for name in table.key):
+            return session.get(TableRow, id)
+    return None
 
 
 def with_tables(sql: str, tables: list[DataTable], *, sqlite: bool) -> str:
