@@ -123,18 +123,21 @@ def three(x: int = 1) -> int:
 def around(x: int = 1) -> int:
     return third(pw.call("three")(x))
 
-@pw.node
-async def stage(x: int, name: str) -> int:
-    count(name)
-    await asyncio.sleep(0.2)
-    return x + 1
+def stage(name):
+    async def work(x: int) -> int:
+        count(name)
+        await asyncio.sleep(0.05)
+        return x + 1
+    return pw.node(name=name)(work)
+
+a, b, c, d = map(stage, "abcd")
 
 @pw.worklet
 def stages(x: int = 1) -> dict:
-    "A diamond, then a row."
-    a = stage(x, "a")
-    d = stage(stage(a, "b"), "d")
-    return pw.save("stages")({{"d": d, "c": stage(a, "c"), "e": stage(d, "e")}})
+    "A diamond, of which one node waits for a file, then a row."
+    begun = a(x)
+    ended = d(b(begun))
+    return pw.save("stages")({{"c": c(begun), "d": ended, "e": second(ended)}})
 """
 
 
