@@ -98,6 +98,15 @@ def judged(ask: Ask):
 @pw.worklet(timeout=60, requirements=["humanize==4.4.0"])
 def waits(ask: Ask) -> int:
     return second(first(ask))
+
+@pw.node
+def third(number: int) -> bool:
+    (FOLDER / "third").touch()
+    return number > 0
+
+@pw.worklet(requirements=["humanize==4.4.0"])
+def rests(ask: Ask) -> bool:
+    return third(second(first(ask)))
 """
 NEW = """
 import humanize
@@ -263,6 +272,27 @@ async def test_a_killed_process_costs_what_was_inside_it(parts: Parts) -> None:
     assert later.error is None
     assert int(later.plan.output(later.values)) not in (first, os.getpid())
     assert (parts.folder / "first").read_text() == "x"  # it had ended, and was not run again
+
+
+async def test_a_paused_run_begins_no_more_nodes_there(parts: Parts) -> None:
+    await pushed(parts)
+    live, pauses = parts.registry.get("rests"), parts.engine.services.pauses
+    execution = await parts.begun("rests", b'{"number": 1}', kept=True)
+    work = asyncio.create_task(execution.finish())
+    await parts.until_there("second")
+    pauses.ask(execution.context.run_id)
+    await asyncio.to_thread(live.worklet.input.check, b'{"number": 1}')  # answered after that has been heard
+    (parts.folder / "go").touch()
+    await work
+    assert (execution.state, [entry[0] for entry in execution.entries]) == ("suspended", ["first", "second"])
+    assert not (parts.folder / "third").exists()
+    pauses.forget(execution.context.run_id)
+    context = parts.engine.context("rests", 1, ME, run_id=execution.context.run_id)
+    body = live.worklet.input.from_json(b'{"number": 1}')
+    again = live.worklet.kept_execution(parts.engine, body, context, parts.checkpoints)
+    await again.finish()
+    assert (again.state, again.plan.output(again.values)) == ("completed", b"true")
+    assert (parts.folder / "first").read_text() == "x"
 
 
 async def test_a_run_waits_for_a_person_and_goes_on(parts: Parts) -> None:
