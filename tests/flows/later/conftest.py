@@ -117,7 +117,8 @@ def third(x: int) -> int:
 
 @pw.worklet
 def three(x: int = 1) -> int:
-    return third(second(first(x)))
+    begun = first(x)
+    return third(second(begun))
 
 @pw.worklet
 def around(x: int = 1) -> int:
