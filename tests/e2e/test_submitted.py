@@ -247,8 +247,7 @@ def test_cancelled_in_prefect_is_cancelled_here(instance):
 
 def told(instance, id, route, **body):
     """A POST about a flow run, as Prefect's page sends it; its answer's status must be ACCEPT."""
-    address = f"{prefect_url(instance)}/flow_runs/{id}/{route}"
-    answer = persistently(lambda: httpx.post(address, json=body).raise_for_status().json())
+    answer = instance.ask_prefect("POST", f"/flow_runs/{id}/{route}", body)
     assert answer["status"] == "ACCEPT", answer
 
 
