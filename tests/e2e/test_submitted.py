@@ -294,3 +294,7 @@ def test_from_the_command_line(instance):
     assert "completed" in run("runs", "show", id)
     assert '{"n":12345}' in run("runs", "show", id, "--node", "row").replace(" ", "")
     assert run("schedules", "list", "--json") == "[]"
+    id = run("invoke", "counted", "--json", '{"n": 12346, "seconds": 600}', "--later")
+    assert run("runs", "pause", id) == f"{id} is asked to rest"
+    assert run("runs", "resume", id) == f"{id} goes on"
+    run("runs", "cancel", id)

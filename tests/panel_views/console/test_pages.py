@@ -330,7 +330,9 @@ class TestRunPages:
         self, filled: Instance, admin: httpx.AsyncClient, visitor: httpx.AsyncClient
     ) -> None:
         began = time.time_ns() // 1000 - 5_000_000
-        for name, state in (("going", "running"), ("asked", "waiting"), ("over", "completed")):
+        for name, state in (
+            ("going", "running"), ("asked", "waiting"), ("resting", "paused"), ("over", "completed"),
+        ):  # fmt: skip
             filled.add(
                 SubmittedRun(
                     id=name, worklet="greet", version=1, state=state, input=b'{"n": 1}', created_us=began,
@@ -352,6 +354,10 @@ class TestRunPages:
             assert expected in page
         assert "state-running" in page
         assert "data-replay=" not in page
+        for name, there, not_there in (("going", "pause", "resume"), ("resting", "resume", "pause")):
+            page = (await admin.get(f"/console/runs/{name}")).text
+            assert f'data-post="/api/runs/{name}/{there}"' in page
+            assert f'data-post="/api/runs/{name}/{not_there}"' not in page
         _, cookies = filled.user("onlooker", "operator")
         visitor.cookies.update(cookies)
         assert "going" not in (await visitor.get("/console/runs")).text
