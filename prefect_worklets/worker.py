@@ -35,7 +35,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseWorker, BaseWorkerRes
 from .connectors.errors import Conflict, NotFound, TookTooLong, Unavailable, WorkletsError
 from .flows.prefect_shape import JOB_TEMPLATE, WORKER_TYPE
 from .worker_server import WorkerServer
-from .worker_states import PAUSED_HERE, failed, is_paused_here, mirror, set_state, shown_state
+from .worker_states import PAUSED_HERE, RUNNING_HERE, failed, is_paused_here, mirror, set_state, shown_state
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -192,7 +192,7 @@ class WorkletsWorker(BaseWorker[BaseJobConfiguration, Any, WorkletsWorkerResult]
             try:
                 yield
             finally:
-                if self._followed[flow_run_id] is scope:
+                if self._followed.get(flow_run_id) is scope:
                     del self._followed[flow_run_id]
                     self._runs.pop(flow_run_id, None)
 
@@ -219,7 +219,7 @@ class WorkletsWorker(BaseWorker[BaseJobConfiguration, Any, WorkletsWorkerResult]
             if shown.is_final():
                 self._runs_task_group.start_soon(self._give_up, flow_run_id, run_id)
                 return False
-            if shown.is_running():
+            if shown.is_running() and shown.message != RUNNING_HERE:
                 await self._ask(flow_run_id, self._server.resume)
             try:
                 if (await self._server.look(run_id, "paused"))["state"] != "paused":
@@ -302,14 +302,16 @@ class WorkletsWorker(BaseWorker[BaseJobConfiguration, Any, WorkletsWorkerResult]
                     await self._heard(event, UUID(event.resource.id.rpartition(".")[2]))
 
     async def _heard(self, event: Event, flow_run_id: UUID) -> None:
+        said = event.resource.get("prefect.state-message")
         if event.event in _UNWANTED:
             await self._ask(flow_run_id, self._server.cancel)
         elif event.event in _PAUSED:
-            if event.resource.get("prefect.state-message") != PAUSED_HERE:
+            if said != PAUSED_HERE:
                 await self._ask(flow_run_id, self._server.pause)
         elif event.event == _RUNNING:
             # Prefect's pause that keeps a process; ours may be on its way still.
-            if (event.payload.get("initial_state") or {}).get("type") == StateType.PAUSED.value:
+            before = event.payload.get("initial_state") or {}
+            if said != RUNNING_HERE and before.get("type") == StateType.PAUSED.value:
                 await self._ask(flow_run_id, self._server.resume)
         elif flow_run_id in self._resting:
             self._runs_task_group.start_soon(self._give_up, flow_run_id, self._runs[flow_run_id])

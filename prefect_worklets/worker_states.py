@@ -22,7 +22,8 @@ logger = logging.getLogger(__name__)
 
 _OPEN = ("queued", "running", "waiting")
 _PAUSED = "paused"
-# By this message a state is known as one that a worker gave.
+# By these messages a state is known as one that a worker gave.
+RUNNING_HERE = "Runs on the worklets server."
 PAUSED_HERE = "Paused on the worklets server; resumed here or there it goes on with the nodes that have not ended."
 _TROUBLE_SECONDS = 0.5
 _LONGEST_TROUBLE_SECONDS = 10.0
@@ -60,7 +61,7 @@ async def mirror(
             return False
         if run["state"] != "queued" and not shown_running:
             # Prefect counts a flow run's time from here.
-            shown_running = await set_state(client, flow_run_id, Running(), force=False)
+            shown_running = await set_state(client, flow_run_id, Running(message=RUNNING_HERE), force=False)
         if run["state"] not in _OPEN:
             await set_state(client, flow_run_id, await last_state(run))
             return True
