@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy import stats
 
 from .signature import Field, Signature
 
@@ -116,7 +115,9 @@ def _feature(name: str, before: Sequence[Any], now: Sequence[Any], limit: float)
 
 
 def _numbers(before: Sequence[float], now: Sequence[float]) -> tuple[float, float, dict[str, Any]]:
-    result = stats.ks_2samp(before, now, method="asymp")
+    from scipy.stats import ks_2samp  # takes a second to import, and most processes compare nothing
+
+    result = ks_2samp(before, now, method="asymp")
     low, high = float(min(*before, *now)), float(max(*before, *now))
     edges = np.linspace(low, high if high > low else low + 1.0, BINS + 1)
     shares = [(np.histogram(values, edges)[0] / len(values)).tolist() for values in (before, now)]
@@ -125,6 +126,8 @@ def _numbers(before: Sequence[float], now: Sequence[float]) -> tuple[float, floa
 
 
 def _categories(before: Sequence[Any], now: Sequence[Any]) -> tuple[float, float, dict[str, Any]]:
+    from scipy.stats import chi2_contingency
+
     counted = [Counter(str(v)[:60] for v in values) for values in (before, now)]
     common = [label for label, _ in (counted[0] + counted[1]).most_common(BINS)]
     table = [[counts[label] for label in common] + [sum(counts.values()) - sum(counts[each] for each in common)]
@@ -134,7 +137,7 @@ def _categories(before: Sequence[Any], now: Sequence[Any]) -> tuple[float, float
     labels, table = [labels[n] for n in kept], [[row[n] for n in kept] for row in table]
     shares = [[count / sum(row) for count in row] for row in table]
     distance = sum(abs(a - b) for a, b in zip(*shares, strict=True)) / 2
-    p = float(stats.chi2_contingency(table).pvalue) if len(labels) > 1 else 1.0
+    p = float(chi2_contingency(table).pvalue) if len(labels) > 1 else 1.0
     return distance, p, {"labels": labels, "reference": shares[0], "asked": shares[1]}
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import ssl
 from pathlib import Path
 
 import pytest
+
+# Each client of httpx reads all certificates anew: 25 ms of processor time for every request of a test.
+ssl.create_default_context = functools.cache(ssl.create_default_context)
 
 pytest_plugins = ["fixtures_postgres", "fixtures_prefect", "fixtures_server", "fixtures_browser"]
 
