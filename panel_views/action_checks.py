@@ -19,6 +19,7 @@ from .document import (
     Notify,
     OpenModal,
     QueryBinding,
+    Remove,
     RunWorklet,
     Save,
     SendEvent,
@@ -64,7 +65,7 @@ def _named(action: Action) -> Mapping[str, Mapping[str, Binding]]:
         return {"input": action.input}
     if isinstance(action, Navigate | QueryBinding | ApiBinding):
         return {"params": action.params}
-    return {"row": action.row} if isinstance(action, Save) else {}
+    return {"row": action.row} if isinstance(action, Save | Remove) else {}
 
 
 def states_of(action: Action) -> Iterator[tuple[str, str]]:

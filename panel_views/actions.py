@@ -25,6 +25,7 @@ from .document import (
     Notify,
     OpenModal,
     Refresh,
+    Remove,
     RunWorklet,
     Save,
     SendEvent,
@@ -45,6 +46,9 @@ Asks = AskApi | AskQuery | AskModel
 Fills = RunWorklet | SubmitRun | Asks
 # Asks for an answer with an action's input; the second argument tells whether nobody waits for it any more.
 Ask = Callable[[dict[str, Any], Callable[[], bool]], Awaitable[Any]]
+
+# Changes a table by the values of a row.
+Write = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
 
 class Scene(Protocol):
@@ -140,6 +144,7 @@ class Actions:
             SendEvent: self._send,
             Navigate: self._navigate,
             Save: self._save,
+            Remove: self._remove,
             OpenModal: self._open_modal,
             CloseModal: self._close_modal,
             Notify: self._notify,
@@ -188,18 +193,27 @@ class Actions:
         self._scene.send(action.event, self._value(action.data, occasion) if action.data is not None else None)
 
     async def _save(self, action: Save, occasion: Occasion) -> None:
-        scene = self._scene
-        scene.clear_faults()
+        self._scene.clear_faults()
         values = self._value(action.values, occasion) if action.values is not None else {}
         if not isinstance(values, dict):
             raise Failed(problem(BadInput("What is saved are the values of a form; this is something else.")))
-        row = {name: self._value(binding, occasion) for name, binding in action.row.items()}
+        await self._written(action, {**values, **self._row(action, occasion)}, self._scene.gateway.save)
+
+    async def _remove(self, action: Remove, occasion: Occasion) -> None:
+        self._scene.clear_faults()
+        await self._written(action, self._row(action, occasion), self._scene.gateway.remove)
+
+    def _row(self, action: Save | Remove, occasion: Occasion) -> dict[str, Any]:
+        return {name: self._value(binding, occasion) for name, binding in action.row.items()}
+
+    async def _written(self, action: Save | Remove, row: dict[str, Any], write: Write) -> None:
+        """Have a row written or deleted, and what shows the table read it again."""
         try:
-            await scene.gateway.save(action.table, {**values, **row})
+            await write(action.table, row)
         except WorkletsError as error:
-            scene.place_faults(action.row, error)
+            self._scene.place_faults(action.row, error)
             raise Failed(problem(error)) from None
-        await scene.refresh(action.table)
+        await self._scene.refresh(action.table)
 
     async def _navigate(self, action: Navigate, occasion: Occasion) -> None:
         values = {name: self._value(binding, occasion) for name, binding in action.params.items()}

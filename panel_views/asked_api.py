@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from pydantic import Field, JsonValue, ValidationError
@@ -35,7 +35,7 @@ MAX_BODY = 2_000_000
 class Ask(Part):
     """One question: `name` of what is asked with `given`, and what the page declares of it."""
 
-    what: Literal["query", "api", "save"]
+    what: Literal["query", "api", "save", "remove"]
     name: str = Field(max_length=64)
     given: dict[str, JsonValue] = Field(default={})
     tables: list[DataTable] = Field(default=[], max_length=30)
@@ -87,8 +87,10 @@ class _Asked:
                 raise NotFound("This server asks no other one.")
             return await ViewApis(document, self._outgoing, self._secrets).ask(asked.name, dict(asked.given))
         tables = ViewTables(self._store, document, principal)
-        do = tables.query if asked.what == "query" else tables.save
-        return await asyncio.to_thread(do, asked.name, asked.given)
+        does: dict[str, Callable[[str, Mapping[str, Any]], Any]] = {
+            "query": tables.query, "save": tables.save, "remove": tables.remove,
+        }  # fmt: skip
+        return await asyncio.to_thread(does[asked.what], asked.name, asked.given)
 
     def _document(self, slug: str, asked: Ask, principal: Principal) -> ViewDocument:
         """The view that is asked: the published one, or what a builder sends. Raises WorkletsError."""

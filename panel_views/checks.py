@@ -32,6 +32,7 @@ from .document import (
     OpenModal,
     ParamBinding,
     QueryBinding,
+    Remove,
     ReviewBinding,
     Save,
     StateBinding,
@@ -42,11 +43,11 @@ from .document import (
 )
 from .expressions import parse as parse_expression
 from .faults import Loc, unknown
-from .table_checks import declarations, of_query, of_save
+from .table_checks import declarations, of_query, of_remove, of_save
 from .view_apis import binding_faults, declared_faults
 
 MAX_DEPTH = 4  # containers inside one another
-_UNION_TAGS = {*BINDING_TAGS, "run_worklet", "set_state", "refresh", "send", "navigate", "save"}
+_UNION_TAGS = {*BINDING_TAGS, "run_worklet", "set_state", "refresh", "send", "navigate", "save", "remove"}
 _UNION_TAGS |= {"open_modal", "close_modal", "notify", "copy", "download", "decide", "submit_run", "cancel_run"}
 _UNION_TAGS |= {"ask_api", "ask_query", "ask_model"}
 _HOLD_BINDINGS = ("bindings", "input", "params", "row")
@@ -232,6 +233,8 @@ def _steps(
             yield from _navigation(document, at, action)
         elif isinstance(action, Save):
             yield from of_save(document, at, action)
+        elif isinstance(action, Remove):
+            yield from of_remove(document, at, action)
         elif isinstance(action, OpenModal | CloseModal):
             yield from of_modal(document, at, action)
         for place, binding in action_bindings(action):

@@ -51,7 +51,7 @@ class Column(Part):
 
 
 class DataTable(Part):
-    """A table whose rows the view's queries read by its name, and its `save` actions write.
+    """A table whose rows the view's queries read by its name, its `save` actions write and its `remove` actions delete.
 
     Of rows with the same values in `key` there is one: saving again changes it. `write` is the role that it takes.
     """

@@ -166,12 +166,20 @@ class KeyGateway(HttpGateway):
 
     async def save(self, table: str, values: dict[str, Any]) -> dict[str, Any]:
         """Write a row. Raises WorkletsError."""
+        row: dict[str, Any] = await self._written("save", table, values)
+        return row
+
+    async def remove(self, table: str, row: dict[str, Any]) -> None:
+        """Delete a row. Raises WorkletsError."""
+        await self._written("remove", table, row)
+
+    async def _written(self, what: str, table: str, given: dict[str, Any]) -> Any:
         declared = self._document.table(table)
         if declared is None:
             raise NotFound(f"The view {self._document.slug!r} has no table {table!r}.")
-        row: dict[str, Any] = await self._ask("save", table, values, tables=[_plain(declared)])
+        answer = await self._ask(what, table, given, tables=[_plain(declared)])
         self._desk.row_saved(self._document.slug, table, self._states)
-        return row
+        return answer
 
     async def _ask(self, what: str, name: str, given: dict[str, Any], **declared: Any) -> Any:
         path = f"/api/views/{quote(self._document.slug)}/ask"

@@ -341,6 +341,14 @@ class Save(Step):
     values: Binding | None = None
 
 
+class Remove(Step):
+    """Delete a row of a table of this view: the one with the key that `row` gives, column by column."""
+
+    do: Literal["remove"]
+    table: TableName
+    row: dict[Name, Binding] = Field(default={})
+
+
 class OpenModal(Step):
     """Open a modal of this page."""
 
@@ -394,6 +402,7 @@ Action = Annotated[
     | AskQuery
     | AskModel
     | Save
+    | Remove
     | SetState
     | Refresh
     | SendEvent

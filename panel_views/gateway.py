@@ -81,6 +81,10 @@ class Gateway(Protocol):
         """Write a row into a table of the view; gives it as it is now."""
         ...
 
+    async def remove(self, table: str, row: dict[str, Any]) -> None:
+        """Delete the row of a table of the view that has this key."""
+        ...
+
 
 class HttpGateway:
     """The gateway of one signed-in user.
@@ -186,6 +190,11 @@ class HttpGateway:
         """Write a row. Raises WorkletsError."""
         tables = await self._own_tables()
         return await asyncio.to_thread(tables.save, table, values)
+
+    async def remove(self, table: str, row: dict[str, Any]) -> None:
+        """Delete a row. Raises WorkletsError."""
+        tables = await self._own_tables()
+        await asyncio.to_thread(tables.remove, table, row)
 
     async def _own_tables(self) -> ViewTables:
         await self._identity()

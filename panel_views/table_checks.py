@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..connectors.errors import Fault
 from ..flows.queries import faults_of, parameters_of
-from .document import QueryBinding, Save, ViewDocument
+from .document import QueryBinding, Remove, Save, ViewDocument
 from .faults import Loc, unknown
 
 
@@ -57,3 +57,26 @@ def of_save(document: ViewDocument, loc: Loc, action: Save) -> Iterator[Fault]:
             yield unknown((*loc, "row", name), f"column of {table.name!r}", name, known)
     if not action.row and action.values is None:
         yield Fault(loc, "saves nothing", "action", "give `row`, or the `values` of a form")
+
+
+def of_remove(document: ViewDocument, loc: Loc, action: Remove) -> Iterator[Fault]:
+    """Of an action that deletes a row: it names all of the table's key, and nothing else."""
+    table = document.table(action.table)
+    if table is None:
+        yield unknown((*loc, "table"), "declared table", action.table, [each.name for each in document.tables])
+        return
+    if not table.key:
+        said = f"{table.name!r} has no key, by which a row could be told from others"
+        yield Fault((*loc, "table"), said, "action", f"declare the `key` of {table.name!r}")
+        return
+    columns, key = {column.name for column in table.columns}, ", ".join(table.key)
+    for name in action.row:
+        if name not in columns:
+            yield unknown((*loc, "row", name), f"column of the key of {table.name!r}", name, table.key)
+        elif name not in table.key:
+            said = f"{name!r} is not of the key of {table.name!r}"
+            yield Fault((*loc, "row", name), said, "action", f"leave it out: the key is {key}")
+    for name in table.key:
+        if name not in action.row:
+            said = f"lacks {name!r}, which is of the key of {table.name!r}"
+            yield Fault((*loc, "row"), said, "missing", f"add {name!r}: the key is {key}")

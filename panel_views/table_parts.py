@@ -1,7 +1,7 @@
 """Parts of a view that show and edit the rows of its own tables and queries.
 
-A declared table brings a list of its rows and a window with a field for each column; a query brings its rows, with a
-field for each parameter that nothing gives yet.
+A declared table brings a list of its rows and a window with a field for each column, in which a row that has a key can
+be deleted, too; a query brings its rows, with a field for each parameter that nothing gives yet.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def editor_parts(
     y: int = 0,
     pictures: Iterable[str] = (),
 ) -> tuple[Parts, list[dict[str, Any]]]:
-    """The rows of a declared table, and a window in which one is added or changed; with the queries that it needs.
+    """The rows of a declared table, and a window in which one is added, changed or deleted; with the queries that it
+    needs.
 
     Args:
         queries: those that the view has: one that reads the same is used again.
@@ -64,7 +65,10 @@ def editor_parts(
     """
     sql = _listing(table)
     listed, added = _query_for(f"{table.name}_rows", sql, MOST_ROWS, queries)
-    chosen = f"session.{(state := Names(states).fresh(f'{table.name}_row'))}"
+    free = Names(states)
+    chosen = f"session.{(state := free.fresh(f'{table.name}_row'))}"
+    sure = free.fresh(f"{table.name}_sure") if _told_apart(table) else None
+    asked = f"session.{sure}" if sure else None
     card = names.fresh(f"{table.name}_card")
     modal = names.fresh(f"{table.name}_window")
     may = {"expr": f"user.role in [{', '.join(repr(role) for role in _ROLES[_ROLES.index(table.write) :])}]"}
@@ -72,6 +76,7 @@ def editor_parts(
     def opened(value: dict[str, Any]) -> list[dict[str, Any]]:
         return [
             {"do": "set_state", "state": chosen, "value": value, "when": may},
+            *([{"do": "set_state", "state": asked, "value": {"constant": False}, "when": may}] if asked else []),
             {"do": "open_modal", "modal": modal, "when": may},
         ]
 
@@ -94,8 +99,13 @@ def editor_parts(
         "visible_if": may,
     }
     window = _window(table, modal, chosen, names, y + 11)
+    if asked is not None:
+        window += _deleting(table, modal, chosen, asked, names, window[1]["at"]["h"])
     surface = {"id": card, "type": "card", "at": place(0, y, 12, 11), "properties": {"title": words(table.name)[:200]}}
-    return Parts([surface, add, rows, *window], [{"name": state}], 12), added
+    held: list[dict[str, Any]] = [{"name": state}]
+    if sure is not None:
+        held.append({"name": sure, "default": False})
+    return Parts([surface, add, rows, *window], held, 12), added
 
 
 def _window(table: DataTable, modal: str, chosen: str, names: Names, y: int) -> list[dict[str, Any]]:
@@ -129,6 +139,43 @@ def _window(table: DataTable, modal: str, chosen: str, names: Names, y: int) -> 
         },
         *fields,
     ]
+
+
+def _told_apart(table: DataTable) -> bool:
+    """Whether a row that the list shows can be named by its key: of JSON a database may give the text alone."""
+    types = {column.name: column.type for column in table.columns}
+    return bool(table.key) and all(types[name] != "json" for name in table.key)
+
+
+def _deleting(table: DataTable, modal: str, chosen: str, asked: str, names: Names, y: int) -> list[dict[str, Any]]:
+    """A button that asks whether to delete the row that is being changed, and beside it one that does."""
+    row = {name: {"state": chosen, "path": name} for name in table.key}
+    ask = {
+        "id": names.fresh(f"delete_{table.name}"),
+        "type": "button",
+        "parent": modal,
+        "at": place(0, y, 4, 1),
+        "properties": {"label": "Delete", "style": "danger"},
+        "bindings": {"disabled": {"state": asked}},
+        "actions": {"click": [{"do": "set_state", "state": asked, "value": {"constant": True}}]},
+        "visible_if": {"expr": f"{chosen} != None"},
+    }
+    done = [
+        {"do": "remove", "table": table.name, "row": row},
+        {"do": "close_modal", "modal": modal},
+        {"do": "notify", "text": {"constant": "Deleted."}, "style": "success"},
+    ]
+    do = {
+        "id": names.fresh(f"really_delete_{table.name}"),
+        "type": "button",
+        "parent": modal,
+        "at": place(4, y, 4, 1),
+        "properties": {"label": "Really delete", "style": "danger"},
+        "actions": {"click": done},
+        # Beside the other: a second press on the same place is no answer.
+        "visible_if": {"expr": f"{chosen} != None and {asked}"},
+    }
+    return [ask, do]
 
 
 def _column_field(table: DataTable, column: Column, chosen: str, names: Names) -> dict[str, Any]:

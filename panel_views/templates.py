@@ -21,7 +21,7 @@ TEMPLATES = {
     "empty": "An empty page.",
     "try-a-model": "Inputs and the answer of a model, or of a worklet with what was asked before.",
     "table": "The rows of a table.",
-    "table-editor": "The rows of a table, and a window in which they are added and changed.",
+    "table-editor": "The rows of a table, and a window in which they are added, changed and deleted.",
     "review-inbox": "What a worklet asks people, each with what is to be judged and the fields of the decision.",
     "dashboard": "Figures, a chart and the rows of every table, and a page to run each worklet.",
 }

@@ -1,4 +1,6 @@
-"""The tables of a view: asked by its own queries, written by its `save` actions. The statements come from the document.
+"""The tables of a view: asked by its own queries, changed by its `save` and `remove` actions.
+
+The statements come from the document.
 
 Rows lie in the store as `pw.save` leaves them. A query sees each declared table by its name, as columns.
 """
@@ -73,10 +75,7 @@ class ViewTables:
         Raises NotFound, NotAllowed (the table's `write` asks for a higher role), BadInput with every fault,
         Conflict (another one has made a row of that key at this moment).
         """
-        table = self._document.table(name)
-        if table is None:
-            raise NotFound(f"The view {self._document.slug!r} has no table {name!r}.")
-        require(self._principal, Role[table.write], f"write into the table {name!r}")
+        table = self._writable(name, "write into")
         checked = checked_row(table, values)
         try:
             row = self._write(table, checked)
@@ -86,14 +85,36 @@ class ViewTables:
             ) from None
         return row
 
+    def remove(self, name: str, key: Mapping[str, Any]) -> None:
+        """Delete the row that has this key, whoever has saved it.
+
+        Raises NotFound (no such table, or no such row), NotAllowed (the table's `write` asks for a higher role),
+        BadInput with every fault: what is given is not the table's key.
+        """
+        table = self._writable(name, "delete rows of")
+        checked = checked_key(table, key)
+        with self._store.session() as session:
+            row = _keyed(session, table, checked)
+            if row is None:
+                said = ", ".join(f"{column} {value!r:.40}" for column, value in checked.items())
+                raise NotFound(f"The table {name!r} has no row of {said}: somebody may have deleted it already.")
+            session.delete(row)
+            session.flush()
+            mark_saved(session, [name], self.writer, sqlite=self._store.is_sqlite)
+
+    def _writable(self, name: str, do: str) -> DataTable:
+        """The declared table, which this principal may change. Raises NotFound, NotAllowed."""
+        table = self._document.table(name)
+        if table is None:
+            raise NotFound(f"The view {self._document.slug!r} has no table {name!r}.")
+        require(self._principal, Role[table.write], f"{do} the table {name!r}")
+        return table
+
     def _write(self, table: DataTable, checked: dict[str, Any]) -> dict[str, Any]:
         name, node = table.name, f"view:{self._document.slug}"
         key = row_key(checked, table.key) if table.key else None
         with self._store.session() as session:
-            query = select(TableRow).where(TableRow.table_name == name, TableRow.key == key).with_for_update()
-            row = session.exec(query).first() if key is not None else None
-            if row is None and key is not None and (row := _keyless(session, table, checked)) is not None:
-                row.key = key
+            row = _keyed(session, table, checked) if table.key else None
             if row is None:
                 missing = [
                     column.name for column in table.columns if column.required and checked.get(column.name) is None
@@ -107,6 +128,7 @@ class ViewTables:
             else:
                 # A worklet that saves the same row puts its own there if its run began later.
                 row.data, row.run_id, row.node, row.position = {**row.data, **checked}, new_run_id(), node, 0
+                row.key = key
             session.add(row)
             session.flush()
             mark_saved(session, [name], self.writer, sqlite=self._store.is_sqlite)
@@ -123,13 +145,20 @@ class ViewTables:
         ]
 
 
+def _keyed(session: Session, table: DataTable, checked: Mapping[str, Any]) -> TableRow | None:
+    """The row with this key, until the end of the transaction nobody else's to change."""
+    key = row_key(checked, table.key)
+    query = select(TableRow).where(TableRow.table_name == table.name, TableRow.key == key).with_for_update()
+    return session.exec(query).first() or _keyless(session, table, checked)
+
+
 def _keyless(session: Session, table: DataTable, checked: Mapping[str, Any]) -> TableRow | None:
     """The newest row with this key that was written without one: by a worklet that only adds rows."""
     query = select(TableRow.id, TableRow.data).where(TableRow.table_name == table.name, col(TableRow.key).is_(None))
     # Compared here: a database would fail at the first row whose values have other types than the table says.
     for id, data in session.exec(query.order_by(col(TableRow.created_at).desc()).limit(_KEYLESS)):
         if all(name in data and data[name] == checked[name] for name in table.key):
-            return session.get(TableRow, id)
+            return session.get(TableRow, id, with_for_update=True)
     return None
 
 
@@ -199,6 +228,23 @@ def checked_row(table: DataTable, values: Mapping[str, Any]) -> dict[str, Any]:
             whole = isinstance(value, float) and value.is_integer()
             kept[name] = None if empty else int(value) if whole else value
     faults += [Fault((name,), "Fill this in.", "missing") for name in table.key if name not in values]
+    if faults:
+        raise _misfit(table.name, faults)
+    return kept
+
+
+def checked_key(table: DataTable, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as the columns of the table's key want them. Raises BadInput with every fault, each at its column."""
+    if not table.key:
+        raise BadInput(f"The table {table.name!r} has no key, by which a row could be told: declare its `key`.")
+    of_key = table.model_copy(update={"columns": [column for column in table.columns if column.name in table.key]})
+    said = f"This is not of the key of {table.name!r}; leave it out."
+    faults = [Fault((name,), said, "unknown") for name in values if name not in table.key]
+    kept: dict[str, Any] = {}
+    try:
+        kept = checked_row(of_key, {name: value for name, value in values.items() if name in table.key})
+    except BadInput as error:
+        faults += error.faults
     if faults:
         raise _misfit(table.name, faults)
     return kept

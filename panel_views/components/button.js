@@ -9,9 +9,11 @@ export default component(`
   button.primary:hover:not([aria-disabled]) { background: var(--accent-strong); }
   button.secondary { background: var(--surface); border-color: var(--line-strong); }
   button.secondary:hover:not([aria-disabled]) { background: var(--sunken); }
+  button.danger { background: var(--surface); border-color: var(--danger); color: var(--danger); }
+  button.danger:hover:not([aria-disabled]) { background: var(--danger-soft); }
   button:active:not([aria-disabled]) { transform: translateY(1px); }
   button[aria-disabled] { cursor: default; }
-  button[aria-disabled]:not([aria-busy]) { background: var(--sunken); color: var(--muted); box-shadow: none; }
+  button[aria-disabled]:not([aria-busy]) { background: var(--sunken); border-color: transparent; color: var(--muted); box-shadow: none; }
   button[aria-busy] { cursor: progress; opacity: .9; }
   .spinner { width: 16px; height: 16px; border: 2px solid currentColor; border-right-color: transparent; border-radius: 50%;
     animation: turn .8s linear infinite; }

@@ -37,7 +37,7 @@ class ButtonProperties(Properties):
 
     label: Label = "Run"
     busy_label: Label = ""
-    style: Literal["primary", "secondary"] = "primary"
+    style: Literal["primary", "secondary", "danger"] = "primary"
     busy: bool = False
     disabled: bool = False
     hint: Label = ""

@@ -124,7 +124,7 @@ class Button(Part):
     label: str | Reads = "Run"
     _: KW_ONLY
     busy_label: str | Reads = ""
-    style: Literal["primary", "secondary"] | Reads = "primary"
+    style: Literal["primary", "secondary", "danger"] | Reads = "primary"
     busy: bool | Reads = False
     disabled: bool | Reads = False
     hint: str | Reads = ""

@@ -31,6 +31,7 @@ __all__ = [
     "param",
     "query",
     "refresh",
+    "remove",
     "review",
     "reviews",
     "run",
@@ -299,6 +300,17 @@ def save(
             "values": values,
         },
     )
+
+
+def remove(
+    table: str,
+    *,
+    row: Mapping[str, Any] | None = None,
+    when: Reads | str | None = None,
+    on_error: Does = (),
+) -> Action:
+    """Delete a row of a table of this view: the one with the key that `row` gives, column by column."""
+    return Action(document.Remove, {"when": when, "on_error": on_error, "table": table, "row": row or {}})
 
 
 def set_state(state: State | str, value: Any, *, when: Reads | str | None = None, on_error: Does = ()) -> Action:

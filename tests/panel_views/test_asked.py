@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prefect_worklets.connectors.access import Access
 from prefect_worklets.connectors.egress import Egress
-from prefect_worklets.connectors.errors import NotAllowed, SetupError, WorkletsError
+from prefect_worklets.connectors.errors import NotAllowed, NotFound, SetupError, WorkletsError
 from prefect_worklets.connectors.outgoing import Outgoing
 from prefect_worklets.connectors.store import Store
 from prefect_worklets.connectors.web import Guard, problem_response
@@ -82,6 +82,13 @@ class TestWhatIsPublished:
         with pytest.raises(WorkletsError, match="does not fit the table") as caught:
             await asking.by("operator").save("soups", {"name": "pea", "stars": "many", "id": 1})
         assert {fault.loc for fault in caught.value.faults} == {("stars",), ("id",)}
+        with pytest.raises(WorkletsError, match="delete rows of the table 'soups'"):
+            await asking.by("viewer").remove("soups", {"name": "leek"})
+        await asking.by("operator").remove("soups", {"name": "leek"})
+        assert await asking.by("viewer").query("liked", {"least": 3}) == []
+        with pytest.raises(WorkletsError, match="no row of name 'leek'") as missing:
+            await asking.by("operator").remove("soups", {"name": "leek"})
+        assert missing.value.status == NotFound.status
 
     async def test_an_api_is_asked_by_the_server_within_its_list(self, store: Store, asking: Asking) -> None:
         publish(store, DOCUMENT)

@@ -131,6 +131,8 @@ class TestTables:
         document = page(parts, tables=[declared], queries=queries)
         _, none = editor_parts(document.tables[0], names=Names(), queries=document.queries)
         assert none == [], "the query is used again"
+        steps = [step.do for part in document.components() for step in part.actions.get("click", [])]
+        assert ("remove" in steps) == (keyed and columns[0]["type"] != "json")
         parse({"slug": "all", "title": "All", **dashboard([{"name": name, "columns": columns}], [])})
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Tables that a view declares: asked by its queries, written by its `save` actions, on the real store."""
+"""Tables that a view declares: asked by its queries, changed by `save` and `remove`, on the real store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from prefect_worklets.connectors.access import Principal, Role
 from prefect_worklets.connectors.errors import BadInput, DefinitionError, NotAllowed, NotFound
 from prefect_worklets.connectors.store import Store
-from prefect_worklets.connectors.tables import TableRow
+from prefect_worklets.connectors.tables import TableMark, TableRow
 from prefect_worklets.panel_views.checks import parse
 from prefect_worklets.panel_views.runtime import Runtime
 from prefect_worklets.panel_views.ui.source import python_source
@@ -48,6 +48,8 @@ DOCUMENT: dict[str, Any] = {
                     {"do": "save", "table": "flowers", "values": {"event": "values"},
                      "row": {"number": {"component": "which"}}}]}},
                 {"id": "species", "type": "text_input", "parent": "form"},
+                {"id": "gone", "type": "button", "actions": {"click": [
+                    {"do": "remove", "table": "flowers", "row": {"number": {"component": "which"}}}]}},
             ],
         }
     ],
@@ -136,6 +138,41 @@ class TestSaving:
         assert viewer.query("every", {}) == []
 
 
+class TestRemoving:
+    def test_the_row_of_the_key_goes_whoever_saved_it(self, tables: ViewTables, store: Store) -> None:
+        other = ViewTables(store, parse(DOCUMENT), Principal("u2", "Bo", Role.operator))
+        other.remove("flowers", {"number": 1.0})
+        assert [row["number"] for row in tables.query("every", {})] == [2]
+        with store.read() as session:
+            marks = session.exec(select(TableMark.writer).where(TableMark.table_name == "flowers")).all()
+        assert other.writer in marks
+        with pytest.raises(NotFound, match=r"no row of number 1: somebody may have deleted it"):
+            tables.remove("flowers", {"number": 1})
+
+    def test_one_that_a_worklet_added_without_a_key_goes_too(self, tables: ViewTables, store: Store) -> None:
+        with store.session() as session:
+            for position, number in enumerate([7, 8]):
+                row = {"number": number, "species": "x"}
+                session.add(TableRow(table_name="flowers", run_id="r1", node="n", position=position, data=row))
+        tables.remove("flowers", {"number": 7})
+        assert [row["number"] for row in tables.query("every", {})] == [1, 2, 8]
+
+    def test_what_is_no_key_is_told_and_roles_count(self, tables: ViewTables, store: Store) -> None:
+        with pytest.raises(BadInput) as caught:
+            tables.remove("flowers", {"species": "setosa", "petals": 3})
+        assert {fault.loc for fault in caught.value.faults} == {("species",), ("petals",), ("number",)}
+        with pytest.raises(BadInput, match="'one' is no number"):
+            tables.remove("flowers", {"number": "one"})
+        keyless = {**DOCUMENT["tables"][0], "key": []}
+        view = parse({**DOCUMENT, "tables": [keyless], "pages": [{}]})
+        with pytest.raises(BadInput, match="has no key"):
+            ViewTables(store, view, ADA).remove("flowers", {})
+        viewer = ViewTables(store, parse(DOCUMENT), Principal("u2", "Bo", Role.viewer))
+        with pytest.raises(NotAllowed, match="delete rows of the table 'flowers'"):
+            viewer.remove("flowers", {"number": 1})
+        assert len(tables.query("every", {})) == 2
+
+
 class Desk:
     """The gateway's part for tables, on the real store."""
 
@@ -149,6 +186,9 @@ class Desk:
 
     async def save(self, table: str, values: dict[str, Any]) -> dict[str, Any]:
         return await asyncio.to_thread(self.tables.save, table, values)
+
+    async def remove(self, table: str, row: dict[str, Any]) -> None:
+        await asyncio.to_thread(self.tables.remove, table, row)
 
 
 class TestInAView:
@@ -171,6 +211,12 @@ class TestInAView:
         assert [row["species"] for row in runtime.cell("list", "rows").value] == ["setosa", "lily"]
         await runtime.fire("form", "submit", {"values": {"species": ""}})
         assert "Fill this in" in str(faults["form"])
+        await runtime.fire("gone", "click")
+        await runtime.idle()
+        assert [row["number"] for row in runtime.cell("list", "rows").value] == [1]
+        assert runtime.cell("one", "value").value == []
+        await runtime.fire("gone", "click")
+        assert "no row of number 2" in str(faults["gone"])
         await runtime.close()
 
 
@@ -189,6 +235,15 @@ def test_faults_of_the_document_have_their_place() -> None:
         "pages.0.components.0.bindings.rows.params.no", "pages.0.components.1.actions.click.0.row.petals",
         "pages.0.components.1.actions.click.1.table", "pages.0.components.2.bindings.rows.query",
     }  # fmt: skip
+    gone = {"do": "remove", "table": "flowers", "row": {"species": {"constant": "x"}, "petals": {"constant": 1}}}
+    press = {**press, "actions": {"click": [gone, {"do": "remove", "table": "f"}]}}
+    at = "pages.0.components.0.actions.click"
+    assert faults(pages=[{"components": [press]}]) == {
+        f"{at}.0.row.species", f"{at}.0.row.petals", f"{at}.0.row", f"{at}.1.table"
+    }  # fmt: skip
+    del gone["row"]
+    keyless = [{"name": "flowers", "columns": COLUMNS}]
+    assert f"{at}.0.table" in faults(tables=keyless, pages=[{"components": [press]}])
     assert "queries.0.sql" in faults(queries=[{"name": "q", "sql": "DELETE FROM flowers"}])
     assert "tables.0.key.0" in faults(tables=[{"name": "flowers", "columns": COLUMNS, "key": ["petals"]}])
 
@@ -197,13 +252,18 @@ def test_python_code_writes_them() -> None:
     which = pw.ui.Slider("Which")
     save = pw.ui.save("flowers", row={"number": which}, values=pw.ui.event("values"))
     form = pw.ui.Form([pw.ui.TextInput("Species")], on_submit=save)
+    gone = pw.ui.Button("Delete", style="danger", on_click=pw.ui.remove("flowers", row={"number": which}))
     rows = pw.ui.Table(pw.ui.query("one", params={"number": which}))
     table = pw.ui.DataTable(name="flowers", columns=[pw.ui.DataColumn(**column) for column in COLUMNS], key=["number"])
     query = pw.ui.Query(name="one", sql=ONE)
-    view = pw.view("beds", [pw.page("Main", [which, form, rows])], tables=[table], queries=[query])
+    view = pw.view("beds", [pw.page("Main", [which, form, rows, gone])], tables=[table], queries=[query])
     assert view.document["queries"] == [{"name": "one", "sql": ONE}]
     assert view.document["tables"] == DOCUMENT["tables"]
     parts = view.document["pages"][0]["components"]
     assert parts[3]["bindings"]["rows"] == {"query": "one", "params": {"number": {"component": "which"}}}
     source = python_source(parse(view.document))
     assert 'pw.ui.query("one", params={"number": pw.ui.component("which")})' in " ".join(source.split())
+    assert parts[4]["actions"]["click"] == [
+        {"do": "remove", "table": "flowers", "row": {"number": {"component": "which"}}}
+    ]  # fmt: skip
+    assert 'pw.ui.remove("flowers", row={"number": pw.ui.component("which")})' in " ".join(source.split())

@@ -7,7 +7,7 @@ import { control, resolve, words } from "./fields.js"
 
 // In the order in which they are offered.
 const TITLES = { run_worklet: "Run a worklet", submit_run: "Begin a durable run", cancel_run: "Cancel a run", ask_model: "Ask a model", ask_query: "Ask a query", ask_api: "Ask an API",
-  set_state: "Set a state", save: "Save a row", refresh: "Read a table again", navigate: "Go to a page", open_modal: "Open a modal", close_modal: "Close a modal", notify: "Say something", copy: "Copy a text", download: "Hand out a file", decide: "Decide a review" }
+  set_state: "Set a state", save: "Save a row", remove: "Delete a row", refresh: "Read a table again", navigate: "Go to a page", open_modal: "Open a modal", close_modal: "Close a modal", notify: "Say something", copy: "Copy a text", download: "Hand out a file", decide: "Decide a review" }
 const ORDER = Object.keys(TITLES)
 
 export function actionKinds(schema) {
@@ -51,9 +51,13 @@ function pickKind(context, anchor, kinds, add) {
 
 // What a step is about that the view declares, and it declares none.
 function lacking(context, kind) {
-  const declared = { ask_api: "apis", ask_query: "queries", save: "tables" }[kind.do]
-  return declared && !(context.view()[declared] ?? []).length ? "Nothing to choose yet: see “Tables, queries and APIs”, where nothing is selected." : null
+  const declared = { ask_api: "apis", ask_query: "queries", save: "tables", remove: "tables" }[kind.do]
+  const there = context.view()[declared] ?? []
+  if (declared && !there.length) return "Nothing to choose yet: see “Tables, queries and APIs”, where nothing is selected."
+  return kind.do === "remove" && !there.some(hasKey) ? "No table has a key yet: see “Tables, queries and APIs”, where nothing is selected." : null
 }
+
+const hasKey = (table) => !!table.key?.length
 
 // A step with the fields that it needs, as far as they can be guessed, and the operations for what is not there yet.
 function fresh(context, kind) {
@@ -75,13 +79,15 @@ function fresh(context, kind) {
 }
 
 // The fields that name who is asked, and the ones that what it is asked with goes into.
-const ASKED = { run_worklet: ["worklet", "input"], submit_run: ["worklet", "input"], ask_api: ["api", "params"], ask_query: ["query", "params"], ask_model: ["model", "input"] }
+const ASKED = { run_worklet: ["worklet", "input"], submit_run: ["worklet", "input"], ask_api: ["api", "params"], ask_query: ["query", "params"], ask_model: ["model", "input"], remove: ["table", "row"] }
+// Those that have to have all their values: an address, and the key of a row.
+const WHOLE = new Set(["ask_api", "remove"])
 
-// A step that asks somebody, with what the components of its inputs' names give. An address has to have all its values.
+// A step that asks somebody, with what the components of its inputs' names give.
 function given(context, action) {
   const [, holder] = ASKED[action.do] ?? []
   if (!holder) return action
-  const empty = Object.fromEntries(action.do === "ask_api" ? wanted(context, action).map((each) => [each.name, { constant: "" }]) : [])
+  const empty = Object.fromEntries(WHOLE.has(action.do) ? wanted(context, action).map((each) => [each.name, { constant: "" }]) : [])
   return { ...action, [holder]: { ...empty, ...guessed(context, action) } }
 }
 
@@ -157,12 +163,13 @@ function stepField(context, action, name, schema, set) {
   return field(title, control(schema, context.schema, action[name], (value) => set(name, value), { label: title, choices, placeholder: name === "path" ? "the whole answer" : undefined }))
 }
 
-// A step that saves does so into a table that the view declares; others read any. One that goes to another view names
+// A step that saves does so into a table that the view declares, and one that deletes into one with a key; others read
+// any. One that goes to another view names
 // a page of that one.
 function choicesOf(context, step, name, schema, action = {}) {
   if (step === "navigate" && name === "view") return [[undefined, "This view"], ...others(context).map((view) => [view.slug, view.title])]
   if (step === "navigate" && name === "page") return [[undefined, "Its first page"], ...pagesOf(context, action.view).map((page) => [page.id, page.title || page.id])]
-  if (step === "save" && name === "table") return (context.view().tables ?? []).map((table) => [table.name, table.name])
+  if ((step === "save" || step === "remove") && name === "table") return (context.view().tables ?? []).filter((table) => step === "save" || hasKey(table)).map((table) => [table.name, table.name])
   return context.choicesFor(name, schema)
 }
 
@@ -173,6 +180,7 @@ const pagesOf = (context, view) => (view && view !== context.view().slug ? other
 function wanted(context, action) {
   const declared = (kind, name) => (context.view()[kind] ?? []).find((each) => each.name === name)
   if (action.do === "save") return declared("tables", action.table)?.columns ?? []
+  if (action.do === "remove") return (declared("tables", action.table)?.key ?? []).map((name) => ({ name, required: true }))
   if (action.do === "ask_api") return placesOf(declared("apis", action.api)?.url ?? "").map((name) => ({ name, required: true }))
   if (action.do === "ask_query") return parametersOf(declared("queries", action.query)?.sql ?? "").map((name) => ({ name }))
   if (action.do === "ask_model") return context.sources().models.find((each) => each.name === action.model?.split("@")[0])?.inputs ?? []
@@ -197,8 +205,7 @@ function inputs(context, action, name, set) {
   const names = () => [...new Set([...known.map((each) => each.name), ...Object.keys(given)])]
   const paint = () => lines.replaceChildren(...names().map((key) => {
     const one = known.find((each) => each.name === key)
-    // An address has to have all its values.
-    const take = (binding) => put(key, binding ?? (open && one ? { constant: "" } : null))
+    const take = (binding) => put(key, binding ?? (WHOLE.has(action.do) && one ? { constant: "" } : null))
     return field(`${key}${one?.required ? " *" : ""}`, bindingControl(context, given[key], take, { label: key, event: true }))
   }))
   paint()
