@@ -137,9 +137,12 @@ async def test_an_adaptive_node_moves_onto_the_loop_when_it_is_quick(engine: Eng
     def flow() -> bool:
         return where()
 
-    seen = [(await run(engine, flow)).output for _ in range(8)]
-    assert seen[0] is False
-    assert seen[-1] is True
+    assert (await run(engine, flow)).output is False
+    # On a busy machine some of the calls take long, and the proof begins again.
+    for _ in range(500):
+        if (await run(engine, flow)).output:
+            return
+    pytest.fail("it stayed in a thread")
 
 
 async def test_independent_slow_nodes_run_at_the_same_time(engine: Engine) -> None:
