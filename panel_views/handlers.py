@@ -206,13 +206,17 @@ class CustomScripts(RequestHandler):  # type: ignore[misc]
 
     async def get(self, hash: str) -> None:
         """The script, for ever the same. 404 if there is none."""
-        script = await asyncio.to_thread(script_of, self._store, hash)
-        if script is None:
-            raise HTTPError(404)
-        self.set_header("content-type", "text/javascript; charset=utf-8")
-        self.set_header("cache-control", "public, max-age=31536000, immutable")
-        self.set_header("x-content-type-options", "nosniff")
-        self.finish(script)
+        send_script(self, await asyncio.to_thread(script_of, self._store, hash))
+
+
+def send_script(handler: RequestHandler, script: str | None) -> None:
+    """Answer with an author's script, which its hash names for ever. Raises HTTPError where there is none."""
+    if script is None:
+        raise HTTPError(404)
+    handler.set_header("content-type", "text/javascript; charset=utf-8")
+    handler.set_header("cache-control", "public, max-age=31536000, immutable")
+    handler.set_header("x-content-type-options", "nosniff")
+    handler.finish(script)
 
 
 class Examples(AuthenticatedStaticFileHandler):  # type: ignore[misc]

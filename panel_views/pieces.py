@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..connectors.errors import BadInput, NotFound
@@ -35,18 +35,20 @@ def piece_operations(
 def worklet_operations(store: Store, document: ViewDocument, page: str, worklet: str, y: int) -> list[dict[str, Any]]:
     """Those of a worklet: its inputs, a button, its answer and its earlier answers. Blocking. Raises NotFound."""
     _, version = live_worklet(store, worklet)
-    graph = version.graph
-    parts = worklet_parts(
+    parts = graph_parts(worklet, version.graph, taken=_ids(document), states=_states(document, "user"), y=y)
+    return _operations(parts, page)
+
+
+def graph_parts(worklet: str, graph: Mapping[str, Any], **where: Any) -> Parts:
+    """`worklet_parts` by what the worklet's graph document says; `where` goes on to it."""
+    return worklet_parts(
         worklet,
         fields_of(graph.get("input_schema")),
         fields_of(graph.get("output_schema")),
         tables_of(graph),
         output_schema=graph.get("output_schema"),
-        taken=_ids(document),
-        states=_states(document, "user"),
-        y=y,
+        **where,
     )
-    return _operations(parts, page)
 
 
 def model_operations(store: Store, document: ViewDocument, page: str, model: str, y: int) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ from .custom import CustomDefinition, read_definition
 from .desk import Desk, KeyGateway, States
 from .document import ViewDocument
 from .frames import FrameOrigins
-from .handlers import dispatch_all, templates
+from .handlers import dispatch_all, send_script, templates
 from .open_view import OpenView
 from .page import page_variables
 
@@ -167,15 +167,8 @@ async def _send_script(handler: Any, name: str) -> None:
 
 
 def _send_authored(handler: Any, hash: str) -> None:
-    """The script of an author's component, for ever the same."""
     desk: Desk | None = pn.state.cache.get(_CACHE)
-    script = desk.scripts.get(hash) if desk is not None else None
-    if script is None:
-        raise HTTPError(404)
-    handler.set_header("content-type", "text/javascript; charset=utf-8")
-    handler.set_header("cache-control", "public, max-age=31536000, immutable")
-    handler.set_header("x-content-type-options", "nosniff")
-    handler.finish(script)
+    send_script(handler, desk.scripts.get(hash) if desk is not None else None)
 
 
 async def _send_file(handler: Any, path: str) -> None:

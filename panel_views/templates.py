@@ -8,13 +8,14 @@ from typing import Any
 from ..connectors.errors import BadInput, DefinitionError
 from ..connectors.store import Store
 from ..flows.worklet import Worklet
-from .automatic import Names, slug_of, table_parts, worklet_parts
+from .automatic import Names, slug_of, table_parts
 from .checks import parse
 from .dashboards import dashboard
 from .declarations import DataTable
 from .model_parts import model_parts
+from .pieces import graph_parts
 from .review_parts import inbox_document
-from .sources import fields_of, key_of, live_model, live_worklet, rows_of, sources, tables_of
+from .sources import key_of, live_model, live_worklet, rows_of, sources
 from .table_parts import columns_of, editor_parts
 
 TEMPLATES = {
@@ -135,13 +136,7 @@ def view_for(worklet: Worklet[Any, Any], *, slug: str = "", title: str = "") -> 
 
 
 def _page_of(worklet: str, description: str, graph: Mapping[str, Any]) -> dict[str, Any]:
-    parts = worklet_parts(
-        worklet,
-        fields_of(graph.get("input_schema")),
-        fields_of(graph.get("output_schema")),
-        tables_of(graph),
-        output_schema=graph.get("output_schema"),
-    )
+    parts = graph_parts(worklet, graph)
     return {
         # A docstring's marks for code mean nothing on a page.
         "description": description[:2000].replace("`", ""),
