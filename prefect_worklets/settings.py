@@ -7,8 +7,6 @@ from pathlib import Path
 from platformdirs import user_data_path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from .connectors.errors import SetupError
 from .connectors.layout import DataDirectory
@@ -165,6 +163,9 @@ class Settings(BaseSettings):
         """The database of the embedded Prefect, with the driver that Prefect takes. Raises SetupError."""
         if not self.prefect_database_url:
             return f"sqlite+aiosqlite:///{self.data.prefect / 'prefect.db'}"
+        from sqlalchemy.engine import make_url  # half a second, which no command line needs
+        from sqlalchemy.exc import ArgumentError
+
         drivers = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
         try:
             url = make_url(self.prefect_database_url)

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from fixtures_prefect import give_database
 
 READY_SECONDS = 120
 STOP_SECONDS = 30
@@ -143,6 +144,7 @@ def start_server(
     """Start an instance with these environment variables; the caller stops it."""
     port = port or free_port()
     data_dir.mkdir(parents=True, exist_ok=True)
+    give_database(data_dir / "prefect")
     log = data_dir.with_suffix(".log")
     command = [str(Path(sys.executable).with_name("worklets")), "up", "--data", str(data_dir), "--port", str(port)]
     command += ["--demo"] * demo + list(arguments)

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import textwrap
 
@@ -235,22 +236,29 @@ async def test_it_answers_as_the_original(deployer, router, environments, tmp_pa
         np.testing.assert_allclose(np.asarray(found, float), expected, atol=1e-6)
 
 
+@pytest.fixture(scope="module")
+def torch_package(environments, tmp_path_factory):
+    """A package that asks for nothing."""
+    environment = asyncio.run(environments.ensure(TORCH))
+    folder = tmp_path_factory.mktemp("torch") / "package"
+    trained(environment.python, SCRIPTS["torch module"][2], folder, [])
+    return folder
+
+
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed here")
-async def test_a_server_without_the_framework_says_what_to_do(deployer, environments, tmp_path):
+async def test_a_server_without_the_framework_says_what_to_do(deployer, torch_package, tmp_path):
     from prefect_worklets.connectors.errors import DefinitionError
 
-    environment = await environments.ensure(TORCH)
-    folder = tmp_path / "package"
-    await asyncio.to_thread(trained, environment.python, SCRIPTS["torch module"][2], folder, [])
+    folder = shutil.copytree(torch_package, tmp_path / "package")
     with pytest.raises(DefinitionError, match=r"needs the module torch.*requirements="):
         await deployer.deploy(folder, tier="isolated")
 
 
-async def test_weights_are_no_pickle(environments, tmp_path):
-    environment = await environments.ensure(TORCH)
-    folder = tmp_path / "package"
-    await asyncio.to_thread(trained, environment.python, SCRIPTS["torch module"][2], folder, [])
-    skeleton, tensors = (folder / "module.pkl").read_bytes(), (folder / "tensors.safetensors").read_bytes()
+def test_weights_are_no_pickle(torch_package):
+    skeleton, tensors = (
+        (torch_package / "module.pkl").read_bytes(),
+        (torch_package / "tensors.safetensors").read_bytes(),
+    )
     # A header of 8 bytes and its length; then the numbers: 4 x 8 + 8 + 8 x 3 + 3 of the layers, and the 4 means.
     numbers = tensors[8 + int.from_bytes(tensors[:8], "little") :]
     assert len(numbers) == 4 * (67 + 4)
