@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -334,7 +335,9 @@ class TestManners:
     def test_ctrl_c_ends_cleanly(self, environment: dict[str, str], tmp_path: Path) -> None:
         os.mkfifo(tmp_path / "never")
         command = [str(Path(sys.executable).with_name("worklets")), "invoke", "x", "--json", f"@{tmp_path}/never"]
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+        # Where the tests run in the background of a shell, the signal is ignored, and so it would be here.
+        heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
         # Opening the other end succeeds once the command waits at this one.
         with open(tmp_path / "never", "wb"):
             process.send_signal(signal.SIGINT)
